@@ -1,0 +1,88 @@
+/* Text helpers used by every layer. */
+#include "base/text.h"
+
+#include <apr_lib.h>
+#include <string.h>
+
+static const char digits[] = "0123456789abcdef";
+
+const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length, apr_size_t most)
+{
+    const unsigned char *in = text;
+    apr_size_t shown = length > most ? most : length;
+    char *out = apr_palloc(pool, shown * 4 + 4);
+    char *at = out;
+
+    for (apr_size_t i = 0; i < shown; i++) {
+        if (in[i] >= 0x20 && in[i] < 0x7f && in[i] != '\\' && in[i] != '"') {
+            *at++ = (char)in[i];
+            continue;
+        }
+        *at++ = '\\';
+        *at++ = 'x';
+        *at++ = digits[in[i] >> 4];
+        *at++ = digits[in[i] & 15];
+    }
+    if (shown < length) {
+        memcpy(at, "...", 3);
+        at += 3;
+    }
+    *at = '\0';
+    return out;
+}
+
+char *sl_text_hex(apr_pool_t *pool, const void *bytes, apr_size_t length)
+{
+    const unsigned char *in = bytes;
+    char *hex = apr_palloc(pool, length * 2 + 1);
+
+    for (apr_size_t i = 0; i < length; i++) {
+        hex[i * 2] = digits[in[i] >> 4];
+        hex[i * 2 + 1] = digits[in[i] & 15];
+    }
+    hex[length * 2] = '\0';
+    return hex;
+}
+
+int sl_text_host(char *host, const void *name, apr_size_t length)
+{
+    const unsigned char *in = name;
+
+    if (length && in[length - 1] == '.')
+        length--;
+    if (!length || length > SL_HOST_MAX)
+        return 0;
+    for (apr_size_t i = 0; i < length; i++) {
+        if (in[i] <= 0x20 || in[i] >= 0x7f)
+            return 0;
+        host[i] = (char)apr_tolower(in[i]);
+    }
+    host[length] = '\0';
+    return 1;
+}
+
+int sl_text_match(const char *pattern, const char *host)
+{
+    const char *retry_pattern = NULL, *retry_host = NULL;
+
+    while (*host) {
+        if (*pattern == '*') {
+            retry_pattern = ++pattern;
+            retry_host = host;
+        }
+        else if (*pattern == '?' || apr_tolower(*(const unsigned char *)pattern) == *host) {
+            pattern++;
+            host++;
+        }
+        else if (retry_pattern) {
+            pattern = retry_pattern;
+            host = ++retry_host;
+        }
+        else {
+            return 0;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == '\0';
+}

@@ -1,0 +1,17 @@
+/* Where an identity comes from: the files (or other places) of one certificate, as the configuration names them.
+ * Borrowed text, lives as long as the configuration. */
+#ifndef SL_IDENTITY_SOURCE_H
+#define SL_IDENTITY_SOURCE_H
+
+#include "base/problem.h"
+
+typedef struct sl_source_t {
+    const char *certificate; /* path: leaf, then intermediates; may hold the key as well */
+    const char *key;         /* path; NULL: in the certificate's file */
+    const char *chain;       /* path of SSLCertificateChainFile: the certificate's file then gives its leaf only; or NULL */
+    int first;               /* first certificate of its host: DH and EC parameters are looked for in it */
+    sl_origin_t origin;      /* of the certificate's directive */
+    sl_origin_t key_origin;
+} sl_source_t;
+
+#endif

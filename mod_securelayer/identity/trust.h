@@ -1,0 +1,38 @@
+/* Whom we believe: CA certificates, CRLs, and the CA names sent in a CertificateRequest. Shared, counted, immutable.
+ * Made in the parent at start; read by all threads. */
+#ifndef SL_IDENTITY_TRUST_H
+#define SL_IDENTITY_TRUST_H
+
+#include "base/problem.h"
+#include "base/refcount.h"
+
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+typedef enum { SL_CRL_NONE, SL_CRL_LEAF, SL_CRL_CHAIN } sl_crl_check_t;
+
+/* What to build it from; any may be NULL. Origins are for messages. */
+typedef struct sl_trust_source_t {
+    const char *ca_file, *ca_path;     /* hashed directory: OpenSSL looks up by hash while verifying; all its files for names */
+    const char *names_file, *names_path; /* SSLCADNRequestFile/Path: the names sent instead of those of the CAs */
+    const char *crl_file, *crl_path;
+    sl_crl_check_t crl_check;
+    sl_origin_t ca_file_origin, ca_path_origin, names_file_origin, names_path_origin, crl_file_origin, crl_path_origin,
+        crl_check_origin;
+} sl_trust_source_t;
+
+typedef struct sl_trust_t {
+    sl_refcount_t holders;
+    X509_STORE *store;           /* CRL flags are set on it; NULL if no CA was given */
+    STACK_OF(X509_NAME) *names;  /* distinct, in file order; NULL if no CA was given */
+} sl_trust_t;
+
+/* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH01896 no name found, AH01899 CRL check
+ * without a CRL file or path; warnings: AH01902 CRLs given but check is none, an expired CA or CRL.
+ * Returns APR_SUCCESS or the status of the first error; `*trust` is then NULL. */
+apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, apr_int64_t now, apr_pool_t *scratch,
+                          sl_problems_t *problems) __attribute__((warn_unused_result));
+void sl_trust_retain(sl_trust_t *trust);
+void sl_trust_release(sl_trust_t *trust);
+
+#endif

@@ -1,0 +1,259 @@
+/* Settings into an SSL_CTX.  Called once per distinct settings at start, through profile_set. */
+#include "profile/compile.h"
+
+#include "crypto/openssl_error.h"
+#include "profile/policy.h"
+
+#include <apr_strings.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Suites without authentication or encryption are never wanted, whatever the list says. */
+#define NEVER ":!aNULL:!eNULL:!EXP"
+
+typedef struct sl_compile_t {
+    const sl_settings_t *settings;
+    const char *host;
+    sl_profile_t *profile;
+    apr_pool_t *scratch;
+    sl_problems_t *problems;
+} sl_compile_t;
+
+static void complain(const sl_compile_t *in, sl_row_id_t row, const char *log_id, const char *advice,
+                     const char *format, ...) __attribute__((format(printf, 5, 6)));
+static void complain(const sl_compile_t *in, sl_row_id_t row, const char *log_id, const char *advice,
+                     const char *format, ...)
+{
+    sl_origin_t origin = sl_settings_origin(in->settings, row);
+    va_list args;
+    const char *text;
+
+    va_start(args, format);
+    text = apr_pvsprintf(in->problems->pool, format, args);
+    va_end(args);
+    sl_problems_add(in->problems, SL_PROBLEM_ERROR, log_id, &origin, in->host, advice, "%s", text);
+}
+
+static void set_versions(const sl_compile_t *in)
+{
+    static const struct {
+        long bit;
+        int version;
+    } versions[] = {{SL_TLS1_3, TLS1_3_VERSION}, {SL_TLS1_2, TLS1_2_VERSION}, {SL_TLS1_1, TLS1_1_VERSION},
+                    {SL_TLS1, TLS1_VERSION},     {SL_SSL3, SSL3_VERSION}};
+    long wanted = sl_settings_number(in->settings, SL_PROTOCOL);
+    int highest = 0, lowest = 0;
+
+    for (apr_size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+        if (wanted & versions[i].bit) {
+            highest = highest ? highest : versions[i].version;
+            lowest = versions[i].version;
+        }
+        else if (highest) {
+            break; /* a hole: what lies below it can't be offered */
+        }
+    }
+    if (!highest) {
+        complain(in, SL_PROTOCOL, "AH02231", "Name at least one, e.g. SSLProtocol TLSv1.2 TLSv1.3",
+                 "no protocol version is left");
+        return;
+    }
+    if (SSL_CTX_set_min_proto_version(in->profile->ctx, lowest) != 1
+        || SSL_CTX_set_max_proto_version(in->profile->ctx, highest) != 1)
+        complain(in, SL_PROTOCOL, "AH02231", "Leave the oldest versions out",
+                 "this OpenSSL does not offer these protocol versions");
+}
+
+static void set_suites(const sl_compile_t *in)
+{
+    const char *ciphers = sl_settings_text(in->settings, SL_CIPHERS);
+    const char *suites = sl_settings_text(in->settings, SL_SUITES);
+
+    sl_openssl_error_clear();
+    if (SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, NEVER, NULL)) != 1)
+        complain(in, SL_CIPHERS, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
+                 "no usable cipher suite in '%s': %s", ciphers, sl_openssl_error_take(in->scratch));
+    if (suites && SSL_CTX_set_ciphersuites(in->profile->ctx, suites) != 1)
+        complain(in, SL_SUITES, "AH10127", "TLS 1.3 has suites of its own, e.g. TLS_AES_128_GCM_SHA256",
+                 "not usable as TLS 1.3 cipher suites: '%s': %s", suites, sl_openssl_error_take(in->scratch));
+}
+
+const char *sl_profile_known_groups(const char *wanted, apr_pool_t *pool)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    char *rest = apr_pstrdup(pool, wanted), *last, *name;
+    const char *known = NULL;
+
+    for (name = apr_strtok(rest, ":", &last); ctx && name; name = apr_strtok(NULL, ":", &last)) {
+        if (SSL_CTX_set1_groups_list(ctx, name) == 1)
+            known = known ? apr_pstrcat(pool, known, ":", name, NULL) : name;
+    }
+    SSL_CTX_free(ctx);
+    sl_openssl_error_clear();
+    return known;
+}
+
+static void set_options(const sl_compile_t *in)
+{
+    SSL_CTX *ctx = in->profile->ctx;
+    const sl_settings_t *settings = in->settings;
+    const char *groups = sl_profile_known_groups(sl_policy(sl_settings_number(settings, SL_POLICY))->groups, in->scratch);
+
+    SSL_CTX_set_options(ctx, SSL_OP_ALL | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE
+                                 | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | SSL_OP_NO_RENEGOTIATION
+                                 | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    if (sl_settings_number(settings, SL_HONOR_ORDER))
+        SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (!sl_settings_number(settings, SL_COMPRESSION))
+        SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION);
+    else if (!SSL_COMP_get_compression_methods() || !sk_SSL_COMP_num(SSL_COMP_get_compression_methods()))
+        complain(in, SL_COMPRESSION, NULL, "Remove the directive: TLS compression is unsafe (CRIME)",
+                 "this OpenSSL has no compression methods");
+    else
+        SSL_CTX_clear_options(ctx, SSL_OP_NO_COMPRESSION);
+    if (!sl_settings_number(settings, SL_TICKETS)) {
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+        SSL_CTX_set_num_tickets(ctx, 0);
+    }
+    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_dh_auto(ctx, 1);
+    if (groups)
+        SSL_CTX_set1_groups_list(ctx, groups);
+}
+
+static void set_trust(const sl_compile_t *in, apr_int64_t now)
+{
+    const sl_settings_t *settings = in->settings;
+    sl_profile_t *profile = in->profile;
+    long crl = sl_settings_number(settings, SL_CRL_CHECK);
+    sl_trust_source_t source;
+
+    memset(&source, 0, sizeof(source));
+    source.ca_file = sl_settings_text(settings, SL_CA_FILE);
+    source.ca_path = sl_settings_text(settings, SL_CA_PATH);
+    source.names_file = sl_settings_text(settings, SL_NAMES_FILE);
+    source.names_path = sl_settings_text(settings, SL_NAMES_PATH);
+    source.crl_file = sl_settings_text(settings, SL_CRL_FILE);
+    source.crl_path = sl_settings_text(settings, SL_CRL_PATH);
+    source.crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
+    source.crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
+    source.ca_file_origin = sl_settings_origin(settings, SL_CA_FILE);
+    source.ca_path_origin = sl_settings_origin(settings, SL_CA_PATH);
+    source.names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
+    source.names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
+    source.crl_file_origin = sl_settings_origin(settings, SL_CRL_FILE);
+    source.crl_path_origin = sl_settings_origin(settings, SL_CRL_PATH);
+    source.crl_check_origin = sl_settings_origin(settings, SL_CRL_CHECK);
+    if (sl_trust_new(&profile->trust, &source, now, in->scratch, in->problems) != APR_SUCCESS)
+        return;
+    if (profile->trust->store)
+        SSL_CTX_set1_cert_store(profile->ctx, profile->trust->store);
+    if (profile->trust->names)
+        SSL_CTX_set_client_CA_list(profile->ctx, SSL_dup_CA_list(profile->trust->names));
+}
+
+static void set_verification(const sl_compile_t *in, apr_int64_t now)
+{
+    const sl_settings_t *settings = in->settings;
+    sl_profile_t *profile = in->profile;
+    sl_origin_t origin = sl_settings_origin(settings, SL_VERIFY_CLIENT);
+    int errors = in->problems->errors;
+
+    profile->verify_mode = (int)sl_settings_number(settings, SL_VERIFY_CLIENT);
+    profile->verify_depth = (int)sl_settings_number(settings, SL_VERIFY_DEPTH);
+    profile->crl_missing_ok = (sl_settings_number(settings, SL_CRL_CHECK) & SL_CRL_MISSING_OK) != 0;
+    set_trust(in, now);
+    if (in->problems->errors == errors && profile->verify_mode == SL_VERIFY_REQUIRE
+        && (!profile->trust || !profile->trust->store))
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01897", &origin, in->host,
+                        "Set SSLCACertificateFile to the CA that signs your clients' certificates",
+                        "client certificates are required, but no CA to check them against is configured");
+}
+
+static void run_conf_cmd(const sl_compile_t *in, SSL_CONF_CTX *conf, const sl_value_t *value)
+{
+    const char *tab = strchr(value->text, '\t');
+    const char *name = apr_pstrmemdup(in->scratch, value->text, (apr_size_t)(tab - value->text));
+    const char *argument = tab + 1;
+    int rv;
+
+    if (!strcasecmp(name, "CipherString"))
+        argument = apr_pstrcat(in->scratch, argument, NEVER, NULL);
+    sl_openssl_error_clear();
+    rv = SSL_CONF_cmd(conf, name, argument);
+    if (rv > 0)
+        return;
+    sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02407", &value->origin, in->host,
+                    "The manual page SSL_CONF_cmd(3) lists what this OpenSSL knows",
+                    rv == -2 ? "OpenSSL does not know the command '%s'%s%s" : "'%s %s' was refused by OpenSSL: %s", name,
+                    rv == -2 ? "" : argument, rv == -2 ? "" : sl_openssl_error_take(in->scratch));
+}
+
+static void run_conf_cmds(const sl_compile_t *in)
+{
+    const sl_setting_t *commands = sl_settings_get(in->settings, SL_CONF_CMD);
+    SSL_CONF_CTX *conf = commands ? SSL_CONF_CTX_new() : NULL;
+
+    if (!conf)
+        return;
+    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE);
+    SSL_CONF_CTX_set_ssl_ctx(conf, in->profile->ctx);
+    for (int i = 0; i < commands->count; i++)
+        run_conf_cmd(in, conf, &commands->values[i]);
+    sl_openssl_error_clear();
+    if (SSL_CONF_CTX_finish(conf) != 1)
+        sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02407", &commands->values[0].origin, in->host, NULL,
+                        "OpenSSL refused the commands: %s", sl_openssl_error_take(in->scratch));
+    SSL_CONF_CTX_free(conf);
+    in->profile->has_own_certificate = SSL_CTX_get0_certificate(in->profile->ctx) != NULL;
+}
+
+sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_profile_t *profile = calloc(1, sizeof(*profile));
+    sl_compile_t in = {settings, host, profile, scratch, problems};
+    const char *digest = sl_settings_digest(settings, SL_FOR_AUTH, scratch);
+    int errors = problems->errors;
+
+    if (!profile)
+        abort();
+    sl_refcount_init(&profile->holders);
+    profile->ctx = SSL_CTX_new(TLS_server_method());
+    if (!profile->ctx) {
+        sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, host, NULL, "OpenSSL makes no SSL_CTX: %s",
+                        sl_openssl_error_take(scratch));
+        sl_profile_release(profile);
+        return NULL;
+    }
+    EVP_Digest(digest, strlen(digest), profile->scope, NULL, EVP_sha256(), NULL);
+    set_versions(&in);
+    set_suites(&in);
+    set_options(&in);
+    set_verification(&in, now);
+    if (prepare)
+        prepare(profile->ctx);
+    run_conf_cmds(&in);
+    if (problems->errors > errors) {
+        sl_profile_release(profile);
+        return NULL;
+    }
+    return profile;
+}
+
+void sl_profile_retain(sl_profile_t *profile)
+{
+    sl_refcount_retain(&profile->holders);
+}
+
+void sl_profile_release(sl_profile_t *profile)
+{
+    if (!profile || !sl_refcount_release(&profile->holders))
+        return;
+    SSL_CTX_free(profile->ctx);
+    sl_trust_release(profile->trust);
+    free(profile);
+}

@@ -1,0 +1,38 @@
+/* A profile: settings compiled into an SSL_CTX that holds no certificate of ours. Shared, counted, immutable.
+ * Made in the parent during start, used by all threads of all children. Two virtual hosts with equal settings
+ * share one (profile_set). */
+#ifndef SL_PROFILE_COMPILE_H
+#define SL_PROFILE_COMPILE_H
+
+#include "base/problem.h"
+#include "base/refcount.h"
+#include "identity/trust.h"
+#include "profile/settings.h"
+
+#include <openssl/ssl.h>
+
+typedef struct sl_profile_t {
+    sl_refcount_t holders;
+    SSL_CTX *ctx;
+    sl_trust_t *trust;       /* NULL: no CA was given */
+    int verify_mode;         /* SL_VERIFY_... */
+    int verify_depth;        /* longest chain above the client's certificate */
+    int crl_missing_ok;
+    int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */
+    unsigned char scope[32]; /* SHA-256 of the settings that decide about client certificates: part of the session scope */
+} sl_profile_t;
+
+/* How the connection layer gets its callbacks into every SSL_CTX; may be NULL (tests). */
+typedef void (*sl_profile_prepare_t)(SSL_CTX *ctx);
+
+/* Everything wrong with the settings goes to `problems` with its origin; `host` names the virtual host in messages.
+ * NULL if there was an error. `now`: seconds since 1970. */
+sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+void sl_profile_retain(sl_profile_t *profile);
+void sl_profile_release(sl_profile_t *profile);
+
+/* The colon separated groups of `wanted` that this OpenSSL knows, in `pool`; NULL if it knows none. */
+const char *sl_profile_known_groups(const char *wanted, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,57 @@
+/* Profiles by the digest of their settings. */
+#include "profile/profile_set.h"
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+struct sl_profile_set_t {
+    apr_pool_t *pool;
+    apr_hash_t *by_digest; /* text -> sl_profile_t *, or &broken */
+    apr_int64_t now;
+    sl_profile_prepare_t prepare;
+};
+
+static sl_profile_t broken;
+
+static apr_status_t release_all(void *baton)
+{
+    sl_profile_set_t *set = baton;
+
+    for (apr_hash_index_t *i = apr_hash_first(NULL, set->by_digest); i; i = apr_hash_next(i)) {
+        sl_profile_t *profile = apr_hash_this_val(i);
+
+        if (profile != &broken)
+            sl_profile_release(profile);
+    }
+    return APR_SUCCESS;
+}
+
+sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare)
+{
+    sl_profile_set_t *set = apr_palloc(pool, sizeof(*set));
+
+    set->pool = pool;
+    set->by_digest = apr_hash_make(pool);
+    set->now = now;
+    set->prepare = prepare;
+    apr_pool_cleanup_register(pool, set, release_all, apr_pool_cleanup_null);
+    return set;
+}
+
+sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
+                                 apr_pool_t *scratch, sl_problems_t *problems)
+{
+    const char *digest = sl_settings_digest(settings, SL_IN_PROFILE, scratch);
+    sl_profile_t *profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
+
+    if (!profile) {
+        profile = sl_profile_new(settings, host, set->now, set->prepare, scratch, problems);
+        apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
+    }
+    return profile == &broken ? NULL : profile;
+}
+
+int sl_profile_set_count(const sl_profile_set_t *set)
+{
+    return (int)apr_hash_count(set->by_digest);
+}

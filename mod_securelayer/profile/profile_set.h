@@ -1,0 +1,17 @@
+/* The distinct profiles of one configuration: equal settings are compiled once.
+ * Used by the parent during start only. The set holds a reference to each profile until its pool is cleaned up. */
+#ifndef SL_PROFILE_PROFILE_SET_H
+#define SL_PROFILE_PROFILE_SET_H
+
+#include "profile/compile.h"
+
+typedef struct sl_profile_set_t sl_profile_set_t;
+
+sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare);
+/* The profile for these settings, compiled if it is the first time they are seen; NULL if they do not compile (told in
+ * `problems` once per distinct settings). The reference stays the set's. */
+sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
+                                 apr_pool_t *scratch, sl_problems_t *problems);
+int sl_profile_set_count(const sl_profile_set_t *set);
+
+#endif

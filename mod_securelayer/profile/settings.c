@@ -1,0 +1,186 @@
+/* The record of settings: rows, inheritance, effective values, comparison.  settings_parse.c reads the arguments. */
+#include "profile/settings.h"
+
+#include "profile/policy.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+static const sl_row_t rows[] = {
+#define SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)                           \
+    {id, name, kind, where, merge, minimum, maximum, initial, words, weight, help, 0},
+#define SL_SLOT(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)                          \
+    {id, name, kind, where, merge, minimum, maximum, initial, words, weight, help, 1},
+#include "profile/settings_rows.h"
+#undef SL_ROW
+#undef SL_SLOT
+};
+
+const sl_row_t *sl_row(sl_row_id_t id)
+{
+    return &rows[id];
+}
+
+sl_settings_t *sl_settings_make(apr_pool_t *pool)
+{
+    sl_settings_t *settings = apr_palloc(pool, sizeof(*settings));
+
+    settings->pool = pool;
+    settings->set = apr_array_make(pool, 0, sizeof(sl_setting_t));
+    return settings;
+}
+
+static void append_values(sl_setting_t *to, const sl_setting_t *from, int start, int end)
+{
+    for (int i = start; i < end && i < from->count; i++)
+        to->values[to->count++] = from->values[i];
+}
+
+static void merge_values(apr_pool_t *pool, sl_setting_t *merged, const sl_setting_t *parent, const sl_setting_t *child)
+{
+    merged->values = apr_palloc(pool, sizeof(sl_value_t) * (apr_size_t)(parent->count + child->count));
+    merged->count = 0;
+    if (rows[child->row].merge == SL_APPEND) {
+        append_values(merged, parent, 0, parent->count);
+        append_values(merged, child, 0, child->count);
+        return;
+    }
+    /* Only the first three certificates take an inherited one's place, later ones are added: as mod_ssl has it. */
+    append_values(merged, child, 0, 3);
+    append_values(merged, parent, merged->count, parent->count);
+    append_values(merged, child, 3, child->count);
+}
+
+static void merge_setting(apr_pool_t *pool, sl_setting_t *merged, const sl_setting_t *parent, const sl_setting_t *child)
+{
+    *merged = *child;
+    switch (rows[child->row].merge) {
+    case SL_CHILD_WINS:
+        break;
+    case SL_APPEND:
+    case SL_BY_POSITION:
+        merge_values(pool, merged, parent, child);
+        break;
+    case SL_OPTION_BITS:
+        if (child->cleared < 0)
+            break;
+        merged->number = (parent->number & ~child->cleared) | child->number;
+        merged->cleared = parent->cleared < 0 ? -1 : (parent->cleared & ~child->number) | child->cleared;
+        break;
+    }
+}
+
+sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, const sl_settings_t *child)
+{
+    sl_settings_t *merged = apr_palloc(pool, sizeof(*merged));
+    int p = 0, c = 0;
+
+    merged->pool = pool;
+    merged->set = apr_array_make(pool, parent->set->nelts + child->set->nelts, sizeof(sl_setting_t));
+    while (p < parent->set->nelts || c < child->set->nelts) {
+        const sl_setting_t *from_parent = p < parent->set->nelts ? &APR_ARRAY_IDX(parent->set, p, sl_setting_t) : NULL;
+        const sl_setting_t *from_child = c < child->set->nelts ? &APR_ARRAY_IDX(child->set, c, sl_setting_t) : NULL;
+        sl_setting_t *next = apr_array_push(merged->set);
+
+        if (!from_child || (from_parent && from_parent->row < from_child->row)) {
+            *next = *from_parent;
+            p++;
+        }
+        else if (!from_parent || from_child->row < from_parent->row) {
+            *next = *from_child;
+            c++;
+        }
+        else {
+            merge_setting(pool, next, from_parent, from_child);
+            p++;
+            c++;
+        }
+    }
+    return merged;
+}
+
+const sl_setting_t *sl_settings_get(const sl_settings_t *settings, sl_row_id_t row)
+{
+    for (int i = 0; i < settings->set->nelts; i++) {
+        const sl_setting_t *setting = &APR_ARRAY_IDX(settings->set, i, sl_setting_t);
+
+        if (setting->row == row)
+            return setting;
+    }
+    return NULL;
+}
+
+sl_origin_t sl_settings_origin(const sl_settings_t *settings, sl_row_id_t row)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, row);
+    sl_origin_t none = {NULL, 0, rows[row].name};
+
+    return setting ? setting->values[0].origin : none;
+}
+
+static const sl_policy_t *policy_of(const sl_settings_t *settings)
+{
+    const sl_setting_t *policy = sl_settings_get(settings, SL_POLICY);
+
+    return sl_policy(policy ? policy->number : rows[SL_POLICY].initial);
+}
+
+long sl_settings_number(const sl_settings_t *settings, sl_row_id_t row)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, row);
+
+    if (setting)
+        return setting->number;
+    if (row == SL_PROTOCOL)
+        return policy_of(settings)->protocols;
+    if (row == SL_HONOR_ORDER)
+        return policy_of(settings)->honor_order;
+    return rows[row].initial;
+}
+
+const char *sl_settings_text(const sl_settings_t *settings, sl_row_id_t row)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, row);
+
+    if (setting)
+        return setting->values[0].text;
+    if (row == SL_CIPHERS)
+        return policy_of(settings)->ciphers;
+    if (row == SL_SUITES)
+        return policy_of(settings)->suites;
+    return NULL;
+}
+
+static const char *row_digest(const sl_settings_t *settings, sl_row_id_t row, apr_pool_t *pool)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, row);
+    const char *text = apr_psprintf(pool, "%d=%ld", (int)row, sl_settings_number(settings, row));
+
+    if (!setting)
+        return apr_pstrcat(pool, text, ":", sl_settings_text(settings, row) ? sl_settings_text(settings, row) : "", "\n",
+                           NULL);
+    for (int i = 0; i < setting->count; i++)
+        text = apr_pstrcat(pool, text, ":", setting->values[i].text ? setting->values[i].text : "", NULL);
+    return apr_pstrcat(pool, text, "\n", NULL);
+}
+
+const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool)
+{
+    const char *digest = "";
+
+    for (int row = 0; row < SL_ROWS; row++) {
+        if (rows[row].weight & weight)
+            digest = apr_pstrcat(pool, digest, row_digest(settings, (sl_row_id_t)row, pool), NULL);
+    }
+    return digest;
+}
+
+const char *sl_settings_difference(const sl_settings_t *a, const sl_settings_t *b, int weight, apr_pool_t *pool)
+{
+    for (int row = 0; row < SL_ROWS; row++) {
+        if ((rows[row].weight & weight)
+            && strcmp(row_digest(a, (sl_row_id_t)row, pool), row_digest(b, (sl_row_id_t)row, pool)))
+            return rows[row].name;
+    }
+    return NULL;
+}

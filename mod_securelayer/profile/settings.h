@@ -1,0 +1,136 @@
+/* Settings as plain data: what the directives of one server or section say, and how they are inherited.
+ *
+ * A record holds only what is set, in the order of the rows, so a virtual host costs what it says.  A value that is
+ * not set comes from the SSLPolicy preset where that speaks of it, else from the row.
+ * Records live in the pool they were made from and are written until post_config ends; then any thread reads. */
+#ifndef SL_PROFILE_SETTINGS_H
+#define SL_PROFILE_SETTINGS_H
+
+#include "base/problem.h"
+
+#include <apr_pools.h>
+#include <apr_tables.h>
+
+typedef enum {
+#define SL_ROW(id, ...) id,
+#define SL_SLOT(id, ...) id,
+#include "profile/settings_rows.h"
+#undef SL_ROW
+#undef SL_SLOT
+    SL_ROWS
+} sl_row_id_t;
+
+typedef enum {
+    SL_KIND_FLAG,      /* on | off */
+    SL_KIND_NUMBER,    /* decimal, within the row's bounds */
+    SL_KIND_WORD,      /* one of the row's words */
+    SL_KIND_TEXT,
+    SL_KIND_FILE,      /* a regular, non-empty file; relative to the server root */
+    SL_KIND_FILES,     /* the same; each use of the directive adds one */
+    SL_KIND_DIR,
+    SL_KIND_NOTHING,   /* no argument */
+    SL_KIND_PROTOCOLS, /* SSLProtocol */
+    SL_KIND_CIPHERS,   /* SSLCipherSuite */
+    SL_KIND_CONF_CMD,  /* SSLOpenSSLConfCmd */
+    SL_KIND_CRL_CHECK, /* SSLCARevocationCheck */
+    SL_KIND_OPTIONS,   /* SSLOptions */
+    SL_KIND_REMOVED,   /* refused; the words column says why */
+} sl_kind_t;
+
+enum {
+    SL_MAIN = 1,
+    SL_SERVER = 2,
+    SL_DIR = 4,
+    SL_HTACCESS_OPTIONS = 8,
+    SL_HTACCESS_AUTH = 16,
+    SL_ANYWHERE = SL_SERVER | SL_DIR | SL_HTACCESS_OPTIONS | SL_HTACCESS_AUTH
+};
+
+typedef enum {
+    SL_CHILD_WINS,
+    SL_APPEND,      /* parent's values, then the child's */
+    SL_BY_POSITION, /* the child's n-th value replaces the parent's n-th */
+    SL_OPTION_BITS, /* SSLOptions: relative words change the inherited set */
+} sl_merge_t;
+
+enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4 };
+
+/* Bits of SL_PROTOCOL. */
+enum { SL_SSL3 = 1, SL_TLS1 = 2, SL_TLS1_1 = 4, SL_TLS1_2 = 8, SL_TLS1_3 = 16, SL_TLS_ALL = 30 };
+/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_POLICY, SL_UNKNOWN_NAME. */
+enum { SL_ENGINE_OFF, SL_ENGINE_ON, SL_ENGINE_OPTIONAL };
+enum { SL_VERIFY_NONE, SL_VERIFY_OPTIONAL, SL_VERIFY_REQUIRE, SL_VERIFY_OPTIONAL_NO_CA };
+enum { SL_SNI_STRICT, SL_SNI_SECURE, SL_SNI_AUTHONLY, SL_SNI_INSECURE };
+enum { SL_POLICY_MODERN, SL_POLICY_INTERMEDIATE, SL_POLICY_OLD };
+enum { SL_NAME_SERVE, SL_NAME_REFUSE };
+/* Bits of SL_OPTIONS, in the order of the row's words. */
+enum {
+    SL_OPT_STD_ENV_VARS = 1,
+    SL_OPT_EXPORT_CERT_DATA = 2,
+    SL_OPT_FAKE_BASIC_AUTH = 4,
+    SL_OPT_STRICT_REQUIRE = 8,
+    SL_OPT_OPT_RENEGOTIATE = 16,
+    SL_OPT_LEGACY_DN = 32,
+    SL_OPT_EXPORT_BASE64_CERT_DATA = 64,
+};
+/* SL_CRL_CHECK's number: an sl_crl_check_t, plus this bit. */
+enum { SL_CRL_MISSING_OK = 16 };
+
+typedef struct sl_row_t {
+    sl_row_id_t id;
+    const char *name;
+    sl_kind_t kind;
+    int where;
+    sl_merge_t merge;
+    long minimum, maximum, initial;
+    const char *words;
+    int weight;
+    const char *help;
+    int is_slot;
+} sl_row_t;
+
+const sl_row_t *sl_row(sl_row_id_t id);
+
+typedef struct sl_value_t {
+    const char *text;  /* argument: path made absolute, cipher list, "Name\tvalue" for SSLOpenSSLConfCmd */
+    sl_origin_t origin;
+} sl_value_t;
+
+typedef struct sl_setting_t {
+    sl_row_id_t row;
+    int count;          /* of values */
+    long number;        /* flag, number, index of the word, bits */
+    long cleared;       /* SL_OPTIONS: bits taken away from the inherited ones; -1: nothing is inherited */
+    sl_value_t *values; /* at least one: its origin says where it was set */
+} sl_setting_t;
+
+typedef struct sl_settings_t {
+    apr_pool_t *pool;
+    apr_array_header_t *set; /* of sl_setting_t, ascending by row */
+} sl_settings_t;
+
+sl_settings_t *sl_settings_make(apr_pool_t *pool);
+/* A new record in `pool`: `child` over `parent`, each row by its merge rule. Shares memory with both. */
+sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, const sl_settings_t *child);
+
+/* Reads the arguments of one directive into the record. `root` is the server root for relative paths, NULL: paths are
+ * taken as they are and not looked at (configuration dumps). `words` are the arguments, already unquoted.
+ * Returns APR_EINVAL with a reason that names the argument, what is allowed and what to do. */
+apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,
+                               const char *root, const sl_origin_t *origin, sl_problem_t *why)
+    __attribute__((warn_unused_result));
+
+/* NULL if it is not set here (an SSLPolicy preset is not looked at). */
+const sl_setting_t *sl_settings_get(const sl_settings_t *settings, sl_row_id_t row);
+/* Where the row was set; a record with NULLs and the directive's name if it was not. */
+sl_origin_t sl_settings_origin(const sl_settings_t *settings, sl_row_id_t row);
+/* The effective value: set, else of the SSLPolicy, else the row's initial one. */
+long sl_settings_number(const sl_settings_t *settings, sl_row_id_t row);
+/* The effective text (first value); NULL if there is none. */
+const char *sl_settings_text(const sl_settings_t *settings, sl_row_id_t row);
+/* One text that is equal for records whose rows of `weight` (any of the bits) have the same effective values. */
+const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool);
+/* The name of the first row of `weight` whose effective value differs; NULL if none does. */
+const char *sl_settings_difference(const sl_settings_t *a, const sl_settings_t *b, int weight, apr_pool_t *pool);
+
+#endif

@@ -1,0 +1,90 @@
+/* Every directive, one row.  Included several times with another SL_ROW and SL_SLOT: by settings.h (the enum),
+ * settings.c (the table) and httpd/directives.c (httpd's command table).
+ *
+ * SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)
+ *   kind     how the arguments are read (settings.h: SL_KIND_...)
+ *   where    contexts: SL_MAIN main server only, SL_SERVER main server and virtual hosts, SL_DIR sections,
+ *            SL_HTACCESS_... .htaccess with that AllowOverride class
+ *   merge    what a virtual host's or section's value does to the inherited one
+ *   initial  the value when nothing is set (number; flags 0/1; words: index of the word)
+ *   words    allowed words, '|' separated; "a=b" makes a a synonym of b
+ *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy
+ * SL_SLOT has the same columns for a value that another row's arguments fill; it is no directive of its own. */
+
+/* Certificates and keys */
+SL_ROW(SL_ENGINE, "SSLEngine", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "off|on|optional", 0,
+       "on, off: whether this virtual host speaks TLS")
+SL_ROW(SL_CERTIFICATE_FILE, "SSLCertificateFile", SL_KIND_FILES, SL_SERVER, SL_BY_POSITION, 0, 0, 0, NULL,
+       SL_FOR_SECURITY, "file with the server certificate, its chain and possibly its key; repeat for another key type")
+SL_ROW(SL_CERTIFICATE_KEY_FILE, "SSLCertificateKeyFile", SL_KIND_FILES, SL_SERVER, SL_BY_POSITION, 0, 0, 0, NULL,
+       SL_FOR_SECURITY, "file with the private key of the certificate in the same position")
+SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "file with the intermediate certificates")
+
+/* Versions, suites, library settings */
+SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, "modern|intermediate|old",
+       SL_IN_PROFILE | SL_FOR_SECURITY, "modern, intermediate, old: protocols, suites and groups that nothing else sets")
+SL_ROW(SL_PROTOCOL, "SSLProtocol", SL_KIND_PROTOCOLS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_SECURITY, "[+-]TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 all: protocol versions")
+SL_ROW(SL_CIPHERS, "SSLCipherSuite", SL_KIND_CIPHERS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_SECURITY, "[SSL|TLSv1.3] list: cipher suites")
+SL_SLOT(SL_SUITES, "SSLCipherSuite TLSv1.3", SL_KIND_TEXT, 0, SL_CHILD_WINS, 0, 0, 0, NULL,
+        SL_IN_PROFILE | SL_FOR_SECURITY, NULL)
+SL_ROW(SL_HONOR_ORDER, "SSLHonorCipherOrder", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_PROFILE,
+       "on, off: the server's order of suites decides")
+SL_ROW(SL_CONF_CMD, "SSLOpenSSLConfCmd", SL_KIND_CONF_CMD, SL_SERVER, SL_APPEND, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "name value: a setting of OpenSSL's SSL_CONF interface")
+SL_ROW(SL_COMPRESSION, "SSLCompression", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_PROFILE,
+       "on, off: TLS-level compression (insecure)")
+SL_ROW(SL_TICKETS, "SSLSessionTickets", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, SL_IN_PROFILE,
+       "on, off: session tickets")
+
+/* Client certificates */
+SL_ROW(SL_CA_FILE, "SSLCACertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "file with the CA certificates that client certificates are checked against")
+SL_ROW(SL_CA_PATH, "SSLCACertificatePath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "directory with hashed CA certificates")
+SL_ROW(SL_NAMES_FILE, "SSLCADNRequestFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "file with the certificates whose names are sent to clients as acceptable CAs")
+SL_ROW(SL_NAMES_PATH, "SSLCADNRequestPath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "directory with the certificates whose names are sent to clients")
+SL_ROW(SL_CRL_FILE, "SSLCARevocationFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "file with certificate revocation lists")
+SL_ROW(SL_CRL_PATH, "SSLCARevocationPath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "directory with hashed certificate revocation lists")
+SL_ROW(SL_CRL_CHECK, "SSLCARevocationCheck", SL_KIND_CRL_CHECK, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "none, leaf, chain [no_crl_for_cert_ok]: which certificates need a revocation list")
+SL_ROW(SL_VERIFY_CLIENT, "SSLVerifyClient", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
+       "none|optional|require|optional_no_ca|off=none|on=require", SL_IN_PROFILE | SL_FOR_AUTH,
+       "none, optional, require, optional_no_ca: whether a client certificate is asked for")
+SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 1000, 1, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
+
+/* Choice of the virtual host */
+SL_ROW(SL_STRICT_SNI, "SSLStrictSNIVHostCheck", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: refuse requests of clients that sent no server name")
+SL_ROW(SL_SNI_POLICY, "SSLVHostSNIPolicy", SL_KIND_WORD, SL_MAIN, SL_CHILD_WINS, 0, 0, 1,
+       "strict|secure|authonly|insecure", 0, "strict, secure, authonly, insecure: how far Host may differ from the server name")
+SL_ROW(SL_UNKNOWN_NAME, "SecureLayerUnknownName", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "serve|refuse", 0,
+       "serve, refuse: what a name gets that no virtual host has")
+SL_ROW(SL_STRICT_ALPN, "SecureLayerStrictALPN", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, 0,
+       "on, off: refuse a client none of whose application protocols is known (RFC 7301)")
+
+/* The handshake */
+SL_ROW(SL_HANDSHAKE_TIMEOUT, "SecureLayerHandshakeTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 1, 3600, 10, NULL,
+       0, "seconds from the connection's start until its handshake must be complete")
+SL_ROW(SL_HELLO_VARS, "SSLClientHelloVars", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: keep the ClientHello for the variables SSL_CLIENTHELLO_..., SSL_JA3 and SSL_JA4")
+
+/* Requests */
+SL_ROW(SL_OPTIONS, "SSLOptions", SL_KIND_OPTIONS, SL_SERVER | SL_DIR | SL_HTACCESS_OPTIONS, SL_OPTION_BITS, 0, 0, 0,
+       "StdEnvVars|ExportCertData|FakeBasicAuth|StrictRequire|OptRenegotiate|LegacyDNStringFormat|ExportBase64CertData",
+       0, "[+-]option ...: what requests get")
+SL_ROW(SL_REQUIRE_SSL, "SSLRequireSSL", SL_KIND_NOTHING, SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "requests without TLS are forbidden")
+
+/* Directives of old, refused with an explanation */
+SL_ROW(SL_LOG, "SSLLog", SL_KIND_REMOVED, SL_ANYWHERE, SL_CHILD_WINS, 0, 0, 0,
+       "SSLLog went away with httpd 2.0: use ErrorLog", 0, "removed: use ErrorLog")
+SL_ROW(SL_LOG_LEVEL, "SSLLogLevel", SL_KIND_REMOVED, SL_ANYWHERE, SL_CHILD_WINS, 0, 0, 0,
+       "SSLLogLevel went away with httpd 2.4: use LogLevel ssl:LEVEL", 0, "removed: use LogLevel")

@@ -1,0 +1,78 @@
+/* Virtual hosts for the connection layer: made by httpd/collect_vhosts. */
+#include "vhost/vhost.h"
+
+#include <apr_strings.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+static void digest_scope(sl_vhost_t *vhost, apr_pool_t *pool)
+{
+    apr_size_t id_length = strlen(vhost->id);
+    unsigned char *both = apr_palloc(pool, id_length + sizeof(vhost->profile->scope));
+
+    memcpy(both, vhost->id, id_length);
+    memcpy(both + id_length, vhost->profile->scope, sizeof(vhost->profile->scope));
+    EVP_Digest(both, id_length + sizeof(vhost->profile->scope), vhost->session_scope, NULL, EVP_sha256(), NULL);
+}
+
+sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t *settings, sl_profile_t *profile,
+                          apr_array_header_t *identities, void *owner)
+{
+    sl_vhost_t *vhost = apr_pcalloc(pool, sizeof(*vhost));
+
+    vhost->id = id;
+    vhost->settings = settings;
+    vhost->profile = profile;
+    vhost->identities = identities;
+    vhost->refuse_unknown_name = sl_settings_number(settings, SL_UNKNOWN_NAME) == SL_NAME_REFUSE;
+    vhost->strict_alpn = (int)sl_settings_number(settings, SL_STRICT_ALPN);
+    vhost->keep_hello = (int)sl_settings_number(settings, SL_HELLO_VARS);
+    vhost->handshake_timeout = apr_time_from_sec(sl_settings_number(settings, SL_HANDSHAKE_TIMEOUT));
+    vhost->owner = owner;
+    digest_scope(vhost, pool);
+    return vhost;
+}
+
+static int holds(const apr_array_header_t *identities, const sl_identity_t *wanted)
+{
+    for (int i = 0; i < identities->nelts; i++) {
+        if (APR_ARRAY_IDX(identities, i, sl_identity_t *) == wanted)
+            return 1;
+    }
+    return 0;
+}
+
+/* The same certificates, in whatever order. */
+static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b)
+{
+    if (a->identities->nelts != b->identities->nelts)
+        return 0;
+    for (int i = 0; i < a->identities->nelts; i++) {
+        if (!holds(b->identities, APR_ARRAY_IDX(a->identities, i, sl_identity_t *)))
+            return 0;
+    }
+    return 1;
+}
+
+const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, apr_pool_t *pool)
+{
+    const char *difference;
+
+    if (shaken == asked || policy == SL_SNI_INSECURE)
+        return NULL;
+    if (!asked || !shaken)
+        return "SSLEngine";
+    if (policy == SL_SNI_STRICT)
+        return "the virtual host";
+    if (shaken->profile != asked->profile) {
+        difference = sl_settings_difference(shaken->settings, asked->settings, SL_FOR_AUTH, pool);
+        if (difference)
+            return difference;
+    }
+    if (policy == SL_SNI_AUTHONLY)
+        return NULL;
+    difference = sl_settings_difference(shaken->settings, asked->settings, SL_FOR_SECURITY & ~SL_FOR_AUTH, pool);
+    if (difference && strcmp(difference, "SSLCertificateFile") && strcmp(difference, "SSLCertificateKeyFile"))
+        return difference;
+    return same_identities(shaken, asked) ? NULL : "SSLCertificateFile";
+}

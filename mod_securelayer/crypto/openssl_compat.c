@@ -1,0 +1,137 @@
+/* Differences between OpenSSL versions.  Called wherever a newer OpenSSL has a function that an older one, which we
+ * also build with, has not. Each #if names a define that configure sets after building a small program
+ * (SL_OPENSSL_HAS in configure.ac); without config.h the way that works everywhere is taken. */
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include "crypto/openssl_compat.h"
+
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <time.h>
+
+const char *sl_openssl_group_name(SSL *ssl)
+{
+#ifdef HAVE_GROUP_NAME
+    const char *name = SSL_get0_group_name(ssl);
+#else
+    int group = (int)SSL_get_negotiated_group(ssl);
+    const char *name = group ? SSL_group_to_name(ssl, group) : NULL;
+#endif
+
+    return name ? name : "";
+}
+
+#ifdef HAVE_SIGALG_NAME
+static const char *sigalg_name(SSL *ssl, int own)
+{
+    const char *name = NULL;
+    int known = own ? SSL_get0_signature_name(ssl, &name) : SSL_get0_peer_signature_name(ssl, &name);
+
+    return known && name ? name : "";
+}
+#else
+static const struct {
+    int key, digest; /* OpenSSL NIDs; PSS: NID_rsassaPss whatever the key of the certificate is */
+    const char *name, *pss_key_name;
+} sigalgs[] = {
+    {NID_X9_62_id_ecPublicKey, NID_sha256, "ecdsa_secp256r1_sha256", NULL},
+    {NID_X9_62_id_ecPublicKey, NID_sha384, "ecdsa_secp384r1_sha384", NULL},
+    {NID_X9_62_id_ecPublicKey, NID_sha512, "ecdsa_secp521r1_sha512", NULL},
+    {NID_X9_62_id_ecPublicKey, NID_sha224, "ecdsa_sha224", NULL},
+    {NID_X9_62_id_ecPublicKey, NID_sha1, "ecdsa_sha1", NULL},
+    {NID_ED25519, NID_undef, "ed25519", NULL},
+    {NID_ED448, NID_undef, "ed448", NULL},
+    {NID_rsassaPss, NID_sha256, "rsa_pss_rsae_sha256", "rsa_pss_pss_sha256"},
+    {NID_rsassaPss, NID_sha384, "rsa_pss_rsae_sha384", "rsa_pss_pss_sha384"},
+    {NID_rsassaPss, NID_sha512, "rsa_pss_rsae_sha512", "rsa_pss_pss_sha512"},
+    {NID_rsaEncryption, NID_sha256, "rsa_pkcs1_sha256", NULL},
+    {NID_rsaEncryption, NID_sha384, "rsa_pkcs1_sha384", NULL},
+    {NID_rsaEncryption, NID_sha512, "rsa_pkcs1_sha512", NULL},
+    {NID_rsaEncryption, NID_sha224, "rsa_pkcs1_sha224", NULL},
+    {NID_rsaEncryption, NID_sha1, "rsa_pkcs1_sha1", NULL},
+    {NID_rsaEncryption, NID_md5_sha1, "rsa_pkcs1_md5_sha1", NULL},
+    {NID_dsa, NID_sha256, "dsa_sha256", NULL},
+    {NID_dsa, NID_sha384, "dsa_sha384", NULL},
+    {NID_dsa, NID_sha512, "dsa_sha512", NULL},
+    {NID_dsa, NID_sha224, "dsa_sha224", NULL},
+    {NID_dsa, NID_sha1, "dsa_sha1", NULL},
+};
+
+/* Both RSA-PSS families look alike but for the key in the signer's certificate. */
+static int signer_has_pss_key(SSL *ssl, int own)
+{
+    X509 *cert = own ? SSL_get_certificate(ssl) : SSL_get0_peer_certificate(ssl);
+    EVP_PKEY *key = cert ? X509_get0_pubkey(cert) : NULL;
+
+    return key && EVP_PKEY_is_a(key, "RSA-PSS");
+}
+
+static const char *sigalg_name(SSL *ssl, int own)
+{
+    int key = 0, digest = 0;
+
+    if (own ? !SSL_get_signature_type_nid(ssl, &key) : !SSL_get_peer_signature_type_nid(ssl, &key))
+        return "";
+    /* Fails for Ed25519 and Ed448, which have no digest of their own. */
+    if (own ? !SSL_get_signature_nid(ssl, &digest) : !SSL_get_peer_signature_nid(ssl, &digest))
+        digest = NID_undef;
+    for (size_t i = 0; i < sizeof(sigalgs) / sizeof(sigalgs[0]); i++) {
+        if (sigalgs[i].key != key || sigalgs[i].digest != digest)
+            continue;
+        return sigalgs[i].pss_key_name && signer_has_pss_key(ssl, own) ? sigalgs[i].pss_key_name : sigalgs[i].name;
+    }
+    return "";
+}
+#endif
+
+const char *sl_openssl_server_sigalg(SSL *ssl)
+{
+    return sigalg_name(ssl, SSL_is_server(ssl));
+}
+
+const char *sl_openssl_client_sigalg(SSL *ssl)
+{
+    return sigalg_name(ssl, !SSL_is_server(ssl));
+}
+
+int sl_openssl_handshake_rtt(const SSL *ssl, apr_uint64_t *microseconds)
+{
+#ifdef HAVE_HANDSHAKE_RTT
+    uint64_t rtt;
+
+    if (SSL_get_handshake_rtt(ssl, &rtt) != 1)
+        return 0;
+    *microseconds = rtt;
+    return 1;
+#else
+    (void)ssl;
+    *microseconds = 0;
+    return 0;
+#endif
+}
+
+/* Days from 1970-01-01 in the Gregorian calendar: timegm() is not everywhere, and X509_cmp_time() is deprecated. */
+static apr_int64_t days_since_1970(int year, int month, int day)
+{
+    int shifted = month <= 2 ? year - 1 : year; /* the year begins in March, so that the leap day is its last */
+    int era = (shifted >= 0 ? shifted : shifted - 399) / 400;
+    int year_of_era = shifted - era * 400;
+    int day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    int day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+
+    return (apr_int64_t)era * 146097 + day_of_era - 719468;
+}
+
+int sl_openssl_time(const ASN1_TIME *time, apr_int64_t *seconds)
+{
+    struct tm tm;
+
+    *seconds = 0;
+    if (!time || !ASN1_TIME_to_tm(time, &tm))
+        return 0;
+    *seconds = days_since_1970(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) * 86400 + tm.tm_hour * 3600 +
+               tm.tm_min * 60 + tm.tm_sec;
+    return 1;
+}

@@ -1,0 +1,31 @@
+/* What differs between the OpenSSL versions we build with, behind functions that are the same for all of them.
+ *
+ * The only unit with #if on what OpenSSL has; the answers come from small programs that configure builds, never
+ * from version numbers. SSL arguments are borrowed; text lives as long as the SSL or for ever.
+ * Runs in: any thread. */
+#ifndef SL_CRYPTO_OPENSSL_COMPAT_H
+#define SL_CRYPTO_OPENSSL_COMPAT_H
+
+#include <apr.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+/* Name of the key exchange group in OpenSSL's words ("x25519", "secp256r1", "X25519MLKEM768"); "" before the
+ * handshake, and when no group was used (RSA key exchange, some resumptions). */
+const char *sl_openssl_group_name(SSL *ssl);
+
+/* Signature scheme that the server (the client) signed this handshake with, in IANA's words:
+ * "ecdsa_secp256r1_sha256", "rsa_pss_rsae_sha256", "rsa_pkcs1_sha256", "ed25519"; "" if it signed nothing (resumed
+ * session, no client certificate) or OpenSSL cannot say. Works in both roles. */
+const char *sl_openssl_server_sigalg(SSL *ssl);
+const char *sl_openssl_client_sigalg(SSL *ssl);
+
+/* Round-trip time of the handshake as OpenSSL measured it. 0 if it cannot tell (OpenSSL before 3.2, or no flight
+ * was answered), 1 on success. */
+int sl_openssl_handshake_rtt(const SSL *ssl, apr_uint64_t *microseconds);
+
+/* Seconds since 1970 of a time in a certificate or CRL, years 0 to 9999. 0 if `time` is NULL or no valid time (then
+ * `*seconds` is 0), 1 on success. */
+int sl_openssl_time(const ASN1_TIME *time, apr_int64_t *seconds);
+
+#endif

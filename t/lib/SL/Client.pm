@@ -80,12 +80,13 @@ sub s_client_command {
     ];
 }
 
-# Sends `input` and reads until the server closes (without input: hangs up after the handshake). Result: that of
+# Sends `input` and reads until the server closes; without input it hangs up right after the handshake, with
+# stay => 1 it waits for the server (to see a TLS 1.3 server's alert about the client's certificate). Result: that of
 # run() with text (stdout and stderr), connected (did the handshake succeed), protocol, cipher, alpn, resumed,
 # verify (number), subject (of the server's certificate), group, alert (name, lower case) and reneg.
 sub s_client {
     my ($self, $host, %o) = @_;
-    my @stay = defined $o{input} ? '-ign_eof' : ();
+    my @stay = $o{stay} || length($o{input} // '') ? '-ign_eof' : ();
     my $r = run([@{ $self->s_client_command($host, \%o) }, @stay], stdin => $o{input}, timeout => $o{timeout} || 20);
     my $text = $r->{text} = $r->{out} . $r->{err};
     my $find = sub { return $text =~ $_[0] ? $1 : undef };

@@ -213,7 +213,7 @@ sub environment {
     }
     elsif (($ENV{SL_SAN} || '') eq 'tsan') {
         $env{LD_PRELOAD}   = sanitizer_library('libtsan.so');
-        $env{TSAN_OPTIONS} = "suppressions=$top/t/lib/tsan.supp:log_path=$reports:second_deadlock_stack=1";
+        $env{TSAN_OPTIONS} = "suppressions=$top/t/lib/tsan.supp:log_path=$reports:second_deadlock_stack=1:exitcode=0";
     }
     return \%env;
 }
@@ -371,7 +371,7 @@ sub tell_if_failing {
     my ($self) = @_;
     return if Test::More->builder->is_passing || $self->{told}++;
     my @lines = split /\n/, $self->said;
-    splice @lines, 0, @lines - 80 if @lines > 80;
+    splice @lines, 0, @lines - 60 if @lines > 60;
     Test::More::diag("--- $self->{name}: end of $self->{root}/logs/error");
     Test::More::diag($_) for @lines;
     Test::More::diag('---');

@@ -33,6 +33,8 @@ void sl_identity_release(sl_identity_t *identity);
 
 /* "RSA", "ECDSA", "Ed25519", "Ed448", "ML-DSA-65", ... or OpenSSL's name of the key type. */
 const char *sl_identity_key_type(const sl_identity_t *identity);
+/* The same of any key; "unknown" for NULL. */
+const char *sl_identity_key_type_of(const EVP_PKEY *key);
 /* Does the leaf cover `host` (lower case; RFC 9525: subjectAltName, the CN only without one)?
  * An IP address literal is looked up among the IP entries. */
 int sl_identity_covers(const sl_identity_t *identity, const char *host);

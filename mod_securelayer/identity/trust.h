@@ -17,6 +17,7 @@ typedef struct sl_trust_source_t {
     const char *names_file, *names_path; /* SSLCADNRequestFile/Path: the names sent instead of those of the CAs */
     const char *crl_file, *crl_path;
     sl_crl_check_t crl_check;
+    int crl_missing_ok; /* no_crl_for_cert_ok */
     sl_origin_t ca_file_origin, ca_path_origin, names_file_origin, names_path_origin, crl_file_origin, crl_path_origin,
         crl_check_origin;
 } sl_trust_source_t;
@@ -24,11 +25,17 @@ typedef struct sl_trust_source_t {
 typedef struct sl_trust_t {
     sl_refcount_t holders;
     X509_STORE *store;           /* CRL flags are set on it; NULL if no CA was given */
-    STACK_OF(X509_NAME) *names;  /* distinct, in file order; NULL if no CA was given */
+    STACK_OF(X509_NAME) *names;  /* distinct, in file order (directories: in the order of file names); NULL if no CA
+                                    was given */
+    int crl_missing_ok;          /* a certificate without a CRL of its issuer passes; the verify callback sees to it */
 } sl_trust_t;
 
 /* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH01896 no name found, AH01899 CRL check
- * without a CRL file or path; warnings: AH01902 CRLs given but check is none, an expired CA or CRL.
+ * without a CRL file or path; warnings: AH01902 CRLs given but check is none, an expired CA or CRL, a directory
+ * without hash links (certificates in it are named to clients but not found when verifying).
+ *
+ * Of a hashed directory the certificates that its links lead to are put into the store at once, so that they are
+ * settled before threads share them; OpenSSL looks up in the directory what comes later.
  * Returns APR_SUCCESS or the status of the first error; `*trust` is then NULL. */
 apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, apr_int64_t now, apr_pool_t *scratch,
                           sl_problems_t *problems) __attribute__((warn_unused_result));

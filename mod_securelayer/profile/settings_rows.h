@@ -73,6 +73,8 @@ SL_ROW(SL_STRICT_ALPN, "SecureLayerStrictALPN", SL_KIND_FLAG, SL_SERVER, SL_CHIL
 /* The handshake */
 SL_ROW(SL_HANDSHAKE_TIMEOUT, "SecureLayerHandshakeTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 1, 3600, 10, NULL,
        0, "seconds from the connection's start until its handshake must be complete")
+SL_ROW(SL_HANDSHAKE_QUEUE, "SecureLayerHandshakeQueue", SL_KIND_NUMBER, SL_MAIN, SL_CHILD_WINS, 0, 1000000, 0, NULL, 0,
+       "number: unfinished handshakes that may wait per child process (0: twice ThreadsPerChild)")
 SL_ROW(SL_HELLO_VARS, "SSLClientHelloVars", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "on, off: keep the ClientHello for the variables SSL_CLIENTHELLO_..., SSL_JA3 and SSL_JA4")
 

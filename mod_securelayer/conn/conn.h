@@ -1,0 +1,73 @@
+/* One TLS connection: state, hello, SSL and what became of it.
+ *
+ * Made with the connection's pool, which also ends it. Changed by its own machine only; one thread at a time works on
+ * it, which thread may change between calls (event MPM). */
+#ifndef SL_CONN_CONN_H
+#define SL_CONN_CONN_H
+
+#include "conn/failure.h"
+#include "conn/host.h"
+#include "hello/client_hello.h"
+#include "vhost/vhost.h"
+
+#include <apr_pools.h>
+#include <openssl/ssl.h>
+
+typedef enum {
+    SL_STATE_HELLO,     /* reading the ClientHello ourselves */
+    SL_STATE_START,     /* virtual host chosen, SSL to be made */
+    SL_STATE_HANDSHAKE, /* OpenSSL at work */
+    SL_STATE_OPEN,      /* application data may flow */
+    SL_STATE_PLAIN,     /* the client speaks plain HTTP: bytes pass unchanged */
+    SL_STATE_CLOSED,    /* close_notify sent, or given up */
+    SL_STATE_FAILED,
+} sl_state_t;
+
+typedef struct sl_conn_t {
+    apr_pool_t *pool;
+    const sl_host_t *host;
+    void *baton;               /* for the host's callbacks */
+    sl_state_t state;
+    apr_time_t started;        /* when the connection was made */
+    apr_pool_t *hello_pool;    /* the hello's memory: gone after the handshake unless it is kept */
+    sl_hello_buffer_t bytes;   /* raw bytes of the hello */
+    apr_size_t bytes_taken;    /* of those, by OpenSSL */
+    sl_client_hello_t *hello;  /* NULL before it is complete, and after the handshake unless the virtual host keeps it */
+    const char *sni;           /* server name as sent; NULL if none was */
+    const char *name;          /* the same as a host name, lower case; NULL if it is none */
+    const sl_vhost_t *vhost;   /* NULL before the choice */
+    int name_known;            /* a virtual host has that name */
+    sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
+    const char *alpn;          /* protocol agreed on; NULL if none */
+    SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
+    /* Facts of the handshake, frozen in SL_STATE_OPEN */
+    long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */
+    int verify_generous;       /* accepted although no CA of ours signed it (optional_no_ca) */
+    apr_interval_time_t handshake_time; /* microseconds from the first byte to the end of the handshake; 0 before */
+    sl_failure_t failure;
+} sl_conn_t;
+
+/* In SL_STATE_HELLO; cheap: no SSL is made. `host` and `baton` outlive the connection. */
+sl_conn_t *sl_conn_make(apr_pool_t *pool, const sl_host_t *host, void *baton);
+/* Frees the SSL and the hello; called by the pool's cleanup, may be called earlier. */
+void sl_conn_free(sl_conn_t *conn);
+
+/* Notes the first failure and ends the state machine. `detail` may be NULL; it is escaped here. */
+void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detail);
+
+/* Application data, SL_STATE_OPEN only.
+ * Read: APR_SUCCESS with *length > 0; APR_EAGAIN; APR_EOF (close_notify or end of the stream); APR_ECONNABORTED after
+ * a TLS error. Write: all of it, in records of at most 16 KiB, or an error. */
+apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length);
+apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length);
+/* Is decrypted data waiting inside (so that a read would not need the network)? */
+int sl_conn_has_data(const sl_conn_t *conn);
+/* Is there application data to read now? APR_SUCCESS yes, APR_EAGAIN not yet, else as sl_conn_read(). Takes none of it. */
+apr_status_t sl_conn_peek(sl_conn_t *conn);
+
+/* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */
+void sl_conn_close(sl_conn_t *conn, int notify);
+/* Has the peer sent its close_notify? */
+int sl_conn_peer_closed(const sl_conn_t *conn);
+
+#endif

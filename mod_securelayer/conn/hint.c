@@ -1,0 +1,101 @@
+/* Plain-language explanations, from the failure, the hello and the virtual host's settings.  For httpd/log. */
+#include "conn/hint.h"
+
+#include <apr_strings.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+static const char *issuer_of(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    const sl_identity_t *identity;
+    char name[256];
+
+    if (!conn->vhost || !conn->vhost->identities->nelts)
+        return "the server's certificate";
+    identity = APR_ARRAY_IDX(conn->vhost->identities, 0, const sl_identity_t *);
+    X509_NAME_oneline(X509_get_issuer_name(identity->leaf), name, sizeof(name));
+    return apr_psprintf(pool, "the certificate in %s, issued by %s", identity->origin, name);
+}
+
+static const char *alert_hint(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    switch (conn->failure.alert_received) {
+    case SSL_AD_UNKNOWN_CA:
+        return apr_psprintf(pool,
+                            "the client trusts no CA that signed %s: it lacks that CA, or the server does not send "
+                            "the intermediate certificates",
+                            issuer_of(conn, pool));
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+        return apr_psprintf(pool, "the client does not accept %s: wrong name, not trusted, or refused by its user",
+                            issuer_of(conn, pool));
+    case SSL_AD_CERTIFICATE_EXPIRED:
+        return apr_psprintf(pool, "for the client %s has expired: renew it, or the client's clock is wrong",
+                            issuer_of(conn, pool));
+    case SSL_AD_CERTIFICATE_REVOKED:
+        return apr_psprintf(pool, "for the client %s is revoked", issuer_of(conn, pool));
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+        return "the client can't use the server's kind of certificate";
+    case SSL_AD_PROTOCOL_VERSION:
+        return "the client does not accept the protocol version the server chose";
+    case SSL_AD_HANDSHAKE_FAILURE:
+        return "the client found nothing acceptable in the server's answer";
+    case SSL_AD_USER_CANCELLED:
+        return "the client's user cancelled";
+    default:
+        return "the client gave up with that alert";
+    }
+}
+
+static const char *version_hint(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    if (!conn->hello)
+        return "client and server have no protocol version in common";
+    return apr_psprintf(pool, "the client offers only %s, and SSLProtocol of %s allows none of that",
+                        sl_client_hello_versions_text(conn->hello, pool), conn->vhost->id);
+}
+
+static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    if (conn->verify_error == X509_V_OK)
+        return apr_psprintf(pool, "%s requires a client certificate (SSLVerifyClient) and the client sent none",
+                            conn->vhost->id);
+    return apr_psprintf(pool, "the client's certificate was not accepted: %s",
+                        X509_verify_cert_error_string(conn->verify_error));
+}
+
+const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    switch (conn->failure.reason) {
+    case SL_FAIL_TIMEOUT:
+        return "the handshake was not complete within SecureLayerHandshakeTimeout";
+    case SL_FAIL_CROWDED_OUT:
+        return "ended early: more unfinished handshakes than SecureLayerHandshakeQueue allows";
+    case SL_FAIL_PEER_CLOSED:
+        return "the client closed the connection before the handshake was complete";
+    case SL_FAIL_NOT_TLS:
+        return "the client speaks neither TLS nor HTTP";
+    case SL_FAIL_BAD_HELLO:
+        return "the client's first message is not a usable ClientHello";
+    case SL_FAIL_UNKNOWN_NAME:
+        return "no virtual host has that name, and SecureLayerUnknownName refuses it";
+    case SL_FAIL_NAME_CHANGED:
+        return "the client changed the name it asks for between two hellos";
+    case SL_FAIL_VERSION:
+        return version_hint(conn, pool);
+    case SL_FAIL_SUITE:
+        return apr_psprintf(pool,
+                            "client and %s have no cipher suite, group or signature algorithm in common: see "
+                            "SSLCipherSuite, and whether the certificate's key type suits the client",
+                            conn->vhost->id);
+    case SL_FAIL_ALPN:
+        return "none of the application protocols the client offers is known here: see Protocols, or "
+               "SecureLayerStrictALPN off to serve it anyway";
+    case SL_FAIL_CLIENT_CERT:
+        return client_certificate_hint(conn, pool);
+    case SL_FAIL_ALERT:
+        return alert_hint(conn, pool);
+    default:
+        return "see OpenSSL's reason";
+    }
+}

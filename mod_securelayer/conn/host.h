@@ -1,0 +1,30 @@
+/* What a connection asks of whoever runs it: bytes, the virtual host for a name, the application protocol.
+ * httpd/conn_hooks is one such host, unit tests are another.  All callbacks run in the thread that runs the machine
+ * and must not call back into it. */
+#ifndef SL_CONN_HOST_H
+#define SL_CONN_HOST_H
+
+#include "base/world.h"
+#include "vhost/vhost.h"
+
+#include <apr_tables.h>
+#include <openssl/ssl.h>
+
+typedef struct sl_host_t {
+    /* Up to *length bytes into `buffer`. APR_SUCCESS with *length > 0, APR_EAGAIN when the peer has sent nothing more
+     * yet, APR_EOF, or the error of the connection. */
+    apr_status_t (*read)(void *baton, unsigned char *buffer, apr_size_t *length);
+    /* Takes all bytes (they may wait in memory until the host sends them), or fails. */
+    apr_status_t (*write)(void *baton, const unsigned char *bytes, apr_size_t length);
+    /* The virtual host for `name` (as sl_text_host() makes it; NULL: the client sent none that could be one).
+     * Never NULL: the default of the address if nobody has that name; *known then is 0. */
+    const sl_vhost_t *(*find_vhost)(void *baton, const char *name, int *known);
+    /* The protocol to use among `offered` (const char *); NULL if none is known here. */
+    const char *(*select_alpn)(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered);
+    /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
+     * caller; NULL if nobody does. */
+    sl_identity_t *(*answer_challenge)(void *baton, const char *name);
+    const sl_world_t *world;
+} sl_host_t;
+
+#endif

@@ -1,0 +1,82 @@
+/* Third step: OpenSSL's handshake, and a class for whatever ends it early. */
+#include "conn/steps.h"
+
+#include "crypto/openssl_error.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/sslerr.h>
+
+static const struct {
+    int openssl_reason;
+    sl_failure_reason_t reason;
+} reasons[] = {
+    {SSL_R_UNSUPPORTED_PROTOCOL, SL_FAIL_VERSION},
+    {SSL_R_VERSION_TOO_LOW, SL_FAIL_VERSION},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, SL_FAIL_VERSION},
+    {SSL_R_INAPPROPRIATE_FALLBACK, SL_FAIL_VERSION},
+    {SSL_R_NO_SHARED_CIPHER, SL_FAIL_SUITE},
+    {SSL_R_NO_SUITABLE_KEY_SHARE, SL_FAIL_SUITE},
+    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SL_FAIL_SUITE},
+    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SL_FAIL_SUITE},
+    {SSL_R_NO_SHARED_GROUPS, SL_FAIL_SUITE},
+    {SSL_R_NO_APPLICATION_PROTOCOL, SL_FAIL_ALPN},
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SL_FAIL_CLIENT_CERT},
+    {SSL_R_CERTIFICATE_VERIFY_FAILED, SL_FAIL_CLIENT_CERT},
+    {SSL_R_UNEXPECTED_EOF_WHILE_READING, SL_FAIL_PEER_CLOSED},
+};
+
+static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
+{
+    if (conn->failure.reason != SL_FAIL_NONE)
+        return conn->failure.reason;
+    for (apr_size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].openssl_reason)
+            return reasons[i].reason;
+    }
+    if (conn->failure.alert_received >= 0)
+        return SL_FAIL_ALERT;
+    return error ? SL_FAIL_OTHER : SL_FAIL_PEER_CLOSED;
+}
+
+/* The hello's memory goes unless its variables are wanted; what OpenSSL has not read of it must stay. */
+static void let_hello_go(sl_conn_t *conn)
+{
+    if (conn->vhost->keep_hello || conn->bytes_taken < conn->bytes.length)
+        return;
+    conn->hello = NULL;
+    sl_hello_buffer_init(&conn->bytes, NULL);
+    conn->bytes_taken = 0;
+    apr_pool_destroy(conn->hello_pool);
+    conn->hello_pool = NULL;
+}
+
+static void freeze_facts(sl_conn_t *conn)
+{
+    conn->handshake_time = sl_world_now(conn->host->world) - conn->started;
+    /* A resumed session brings the result of its first handshake along: the same scope means the same policy. */
+    if (conn->vhost->profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && SSL_get_verify_result(conn->ssl) != X509_V_OK)
+        conn->verify_generous = 1;
+    conn->failure.alert_received = conn->failure.alert_sent = -1;
+    let_hello_go(conn);
+}
+
+sl_step_t sl_step_handshake(sl_conn_t *conn)
+{
+    unsigned long error;
+    int rv, want;
+
+    sl_openssl_error_clear();
+    rv = SSL_do_handshake(conn->ssl);
+    if (rv == 1) {
+        conn->state = SL_STATE_OPEN;
+        freeze_facts(conn);
+        return SL_STEP_DONE;
+    }
+    want = SSL_get_error(conn->ssl, rv);
+    if (want == SSL_ERROR_WANT_READ)
+        return SL_STEP_READ;
+    error = ERR_peek_error();
+    sl_conn_fail(conn, classify(conn, error), error ? sl_openssl_error_take(conn->pool) : NULL);
+    return SL_STEP_DONE;
+}

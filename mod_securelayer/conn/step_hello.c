@@ -1,0 +1,98 @@
+/* First step: the ClientHello, read by ourselves, and the virtual host it asks for.  No SSL exists yet, so garbage
+ * and silence cost a few kilobytes at most. */
+#include "base/text.h"
+#include "conn/steps.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+/* A fatal alert before there is an SSL to send it (RFC 8446 section 6): record version as in a first flight. */
+static void send_alert(sl_conn_t *conn, int alert)
+{
+    unsigned char record[] = {21, 3, 3, 0, 2, 2, (unsigned char)alert};
+
+    conn->failure.alert_sent = alert;
+    (void)conn->host->write(conn->baton, record, sizeof(record));
+}
+
+static sl_step_t fail(sl_conn_t *conn, sl_failure_reason_t reason, const sl_problem_t *why)
+{
+    sl_conn_fail(conn, reason, why ? why->reason : NULL);
+    return SL_STEP_DONE;
+}
+
+static apr_status_t read_more(sl_conn_t *conn)
+{
+    apr_size_t space;
+    unsigned char *room = sl_hello_buffer_room(&conn->bytes, &space);
+    apr_status_t rv;
+
+    if (!room)
+        return APR_ENOSPC;
+    rv = conn->host->read(conn->baton, room, &space);
+    if (rv == APR_SUCCESS)
+        conn->bytes.length += space;
+    return rv;
+}
+
+static sl_step_t choose_vhost(sl_conn_t *conn)
+{
+    const sl_client_hello_t *hello = conn->hello;
+    char host[SL_HOST_MAX + 1];
+
+    if (hello->has_server_name) {
+        apr_size_t length = sl_reader_left(&hello->server_name);
+
+        conn->sni = apr_pstrmemdup(conn->pool, (const char *)hello->server_name.at, length);
+        if (sl_text_host(host, hello->server_name.at, length))
+            conn->name = strcmp(host, conn->sni) ? apr_pstrdup(conn->pool, host) : conn->sni;
+    }
+    conn->vhost = conn->host->find_vhost(conn->baton, conn->name, &conn->name_known);
+    if (conn->sni && !conn->name_known && conn->vhost->refuse_unknown_name) {
+        send_alert(conn, SSL_AD_UNRECOGNIZED_NAME);
+        return fail(conn, SL_FAIL_UNKNOWN_NAME, NULL);
+    }
+    conn->state = SL_STATE_START;
+    return SL_STEP_ON;
+}
+
+static sl_step_t look(sl_conn_t *conn)
+{
+    sl_problem_t *why = sl_problem_make(conn->hello_pool);
+    sl_client_hello_t hello;
+
+    switch (sl_client_hello_read(&hello, &conn->bytes, why)) {
+    case SL_HELLO_MORE:
+        return SL_STEP_READ;
+    case SL_HELLO_DONE:
+        conn->hello = apr_pmemdup(conn->hello_pool, &hello, sizeof(hello));
+        return choose_vhost(conn);
+    case SL_HELLO_HTTP:
+        conn->state = SL_STATE_PLAIN;
+        return SL_STEP_DONE;
+    case SL_HELLO_GARBAGE:
+        return fail(conn, SL_FAIL_NOT_TLS, why);
+    default:
+        send_alert(conn, SSL_AD_DECODE_ERROR);
+        return fail(conn, SL_FAIL_BAD_HELLO, why);
+    }
+}
+
+sl_step_t sl_step_hello(sl_conn_t *conn)
+{
+    apr_status_t rv;
+
+    if (!conn->hello_pool) {
+        if (apr_pool_create(&conn->hello_pool, conn->pool) != APR_SUCCESS)
+            return fail(conn, SL_FAIL_OTHER, NULL);
+        sl_hello_buffer_init(&conn->bytes, conn->hello_pool);
+    }
+    rv = read_more(conn);
+    if (APR_STATUS_IS_EAGAIN(rv))
+        return SL_STEP_READ;
+    if (rv != APR_SUCCESS)
+        return fail(conn, APR_STATUS_IS_TIMEUP(rv) ? SL_FAIL_TIMEOUT : SL_FAIL_PEER_CLOSED, NULL);
+    if (look(conn) == SL_STEP_READ)
+        return SL_STEP_ON; /* read until the host has no more: bytes left behind would wake nobody */
+    return conn->state == SL_STATE_START ? SL_STEP_ON : SL_STEP_DONE;
+}

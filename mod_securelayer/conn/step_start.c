@@ -1,0 +1,65 @@
+/* Second step: an SSL straight from the profile of the chosen virtual host. */
+#include "conn/steps.h"
+
+#include "crypto/openssl_error.h"
+#include "hello/alpn.h"
+
+#include <openssl/ssl.h>
+#include <string.h>
+
+#define ACME_TLS_1 "acme-tls/1" /* RFC 8737 */
+
+static int is_challenge(sl_conn_t *conn)
+{
+    apr_array_header_t *names;
+
+    if (!conn->hello->has_alpn || !conn->name)
+        return 0;
+    names = sl_alpn_names(conn->hello_pool, conn->hello->alpn.at, sl_reader_left(&conn->hello->alpn));
+    return names && names->nelts == 1 && !strcmp(APR_ARRAY_IDX(names, 0, const char *), ACME_TLS_1);
+}
+
+static void note_alert(const SSL *ssl, int where, int value)
+{
+    sl_conn_t *conn = SSL_get_app_data(ssl);
+
+    if (where & SSL_CB_ALERT && (value >> 8 == SSL3_AL_FATAL || (value & 0xff) != SSL_AD_CLOSE_NOTIFY))
+        *(where & SSL_CB_READ ? &conn->failure.alert_received : &conn->failure.alert_sent) = value & 0xff;
+}
+
+static void set_verification(sl_conn_t *conn)
+{
+    static const int modes[] = {
+        [SL_VERIFY_NONE] = SSL_VERIFY_NONE,
+        [SL_VERIFY_OPTIONAL] = SSL_VERIFY_PEER,
+        [SL_VERIFY_REQUIRE] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+        [SL_VERIFY_OPTIONAL_NO_CA] = SSL_VERIFY_PEER,
+    };
+    int mode = conn->challenge ? SSL_VERIFY_NONE : modes[conn->vhost->profile->verify_mode];
+
+    SSL_set_verify(conn->ssl, mode, sl_peer_verify);
+}
+
+sl_step_t sl_step_start(sl_conn_t *conn)
+{
+    BIO *bio = sl_bio_host_new(conn);
+
+    sl_openssl_error_clear();
+    conn->ssl = bio ? SSL_new(conn->vhost->profile->ctx) : NULL;
+    if (!conn->ssl) {
+        BIO_free(bio);
+        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
+        return SL_STEP_DONE;
+    }
+    SSL_set_bio(conn->ssl, bio, bio);
+    SSL_set_app_data(conn->ssl, conn);
+    if (is_challenge(conn))
+        conn->challenge = conn->host->answer_challenge(conn->baton, conn->name);
+    set_verification(conn);
+    SSL_set_session_id_context(conn->ssl, conn->vhost->session_scope, sizeof(conn->vhost->session_scope));
+    SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
+    SSL_set_info_callback(conn->ssl, note_alert);
+    SSL_set_accept_state(conn->ssl);
+    conn->state = SL_STATE_HANDSHAKE;
+    return SL_STEP_ON;
+}

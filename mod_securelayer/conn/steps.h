@@ -1,0 +1,22 @@
+/* The steps of the machine, one per state: each does its part and says whether the machine goes on with the state it
+ * set (SL_STEP_ON), waits for bytes (SL_STEP_READ), or is at an end (SL_STEP_DONE). For machine.c only. */
+#ifndef SL_CONN_STEPS_H
+#define SL_CONN_STEPS_H
+
+#include "conn/conn.h"
+
+typedef enum { SL_STEP_ON, SL_STEP_READ, SL_STEP_DONE } sl_step_t;
+
+sl_step_t sl_step_hello(sl_conn_t *conn);     /* step_hello.c: bytes -> hello -> virtual host */
+sl_step_t sl_step_start(sl_conn_t *conn);     /* step_start.c: profile -> SSL */
+sl_step_t sl_step_handshake(sl_conn_t *conn); /* step_handshake.c */
+
+/* cert_cb: the identities of the virtual host onto the SSL (step_identity.c). */
+int sl_step_identity(SSL *ssl, void *conn);
+/* Verification of client certificates (peer.c). */
+int sl_peer_verify(int ok, X509_STORE_CTX *store);
+
+/* A BIO that reads and writes through the connection's host (bio_host.c). One method per process. */
+BIO *sl_bio_host_new(sl_conn_t *conn);
+
+#endif

@@ -1,0 +1,263 @@
+/* Encrypted bytes in and out.
+ *
+ * Outgoing records gather in scratch memory of the thread, several records to one write, and go down as one transient
+ * bucket: a connection that is idle owns no output buffer.  Incoming bytes stay in the buckets the network filter
+ * gave us until OpenSSL takes them.  Called by the BIO (through sl_host_t), by the filters and by conn_hooks. */
+#include "httpd/bio_brigade.h"
+
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include <pthread.h>
+#include <stdlib.h>
+
+/* Four full records and their overhead (RFC 8446 section 5.2: at most 256 bytes each). */
+#define SCRATCH_SIZE (4 * (16384 + 256 + 5))
+/* How much one read asks of the network filter. */
+#define READ_SIZE 65536
+/* No value that a socket's timeout can have. */
+#define NOT_CHANGED -2
+
+typedef struct sl_scratch_t {
+    int is_threads;     /* belongs to the thread, else made for this one use */
+    int taken;
+    apr_size_t length;
+    unsigned char bytes[SCRATCH_SIZE];
+} sl_scratch_t;
+
+static pthread_key_t scratch_key;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void make_key(void)
+{
+    if (pthread_key_create(&scratch_key, free) != 0)
+        abort();
+}
+
+/* httpd may unload the code; threads that end later must not call into it. */
+__attribute__((destructor)) static void delete_key(void)
+{
+    pthread_once(&scratch_once, make_key);
+    free(pthread_getspecific(scratch_key));
+    pthread_key_delete(scratch_key);
+}
+
+static sl_scratch_t *take_scratch(void)
+{
+    sl_scratch_t *scratch;
+
+    pthread_once(&scratch_once, make_key);
+    scratch = pthread_getspecific(scratch_key);
+    if (!scratch || scratch->taken) {
+        int is_threads = !scratch;
+
+        scratch = malloc(sizeof(*scratch));
+        if (!scratch)
+            return NULL;
+        scratch->is_threads = is_threads && pthread_setspecific(scratch_key, scratch) == 0;
+    }
+    scratch->taken = 1;
+    scratch->length = 0;
+    return scratch;
+}
+
+static void give_back_scratch(sl_link_t *link)
+{
+    if (link->scratch->is_threads)
+        link->scratch->taken = 0;
+    else
+        free(link->scratch);
+    link->scratch = NULL;
+}
+
+/* ---- incoming ---- */
+
+static apr_status_t wait_limit(sl_link_t *link, apr_interval_time_t *saved)
+{
+    apr_socket_t *socket = ap_get_conn_socket(link->c);
+    apr_interval_time_t left;
+
+    *saved = NOT_CHANGED;
+    if (link->block != APR_BLOCK_READ || !link->deadline || !socket)
+        return APR_SUCCESS;
+    left = link->deadline - apr_time_now();
+    if (left <= 0)
+        return APR_TIMEUP;
+    apr_socket_timeout_get(socket, saved);
+    if (*saved < 0 || *saved > left)
+        apr_socket_timeout_set(socket, left);
+    else
+        *saved = NOT_CHANGED;
+    return APR_SUCCESS;
+}
+
+static apr_status_t fill(sl_link_t *link)
+{
+    apr_interval_time_t saved;
+    apr_status_t rv;
+
+    if (!link->received)
+        link->received = apr_brigade_create(link->c->pool, link->c->bucket_alloc);
+    if (link->block == APR_BLOCK_READ && (rv = sl_brigade_flush(link)) != APR_SUCCESS)
+        return rv;
+    rv = wait_limit(link, &saved);
+    if (rv != APR_SUCCESS)
+        return rv;
+    rv = ap_get_brigade(link->input->next, link->received, AP_MODE_READBYTES, link->block, READ_SIZE);
+    if (saved != NOT_CHANGED)
+        apr_socket_timeout_set(ap_get_conn_socket(link->c), saved);
+    if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(link->received))
+        return link->block == APR_BLOCK_READ ? APR_EOF : APR_EAGAIN;
+    return rv;
+}
+
+/* Makes link->at point to unread bytes. */
+static apr_status_t find_bytes(sl_link_t *link)
+{
+    while (!link->at_length) {
+        apr_bucket *bucket;
+        apr_status_t rv;
+
+        if (!link->received || APR_BRIGADE_EMPTY(link->received)) {
+            rv = fill(link);
+            if (rv != APR_SUCCESS)
+                return rv;
+        }
+        bucket = APR_BRIGADE_FIRST(link->received);
+        if (link->at || APR_BUCKET_IS_METADATA(bucket)) {
+            int is_end = APR_BUCKET_IS_EOS(bucket);
+
+            link->at = NULL;
+            apr_bucket_delete(bucket);
+            if (is_end)
+                return APR_EOF;
+            continue;
+        }
+        rv = apr_bucket_read(bucket, &link->at, &link->at_length, link->block);
+        if (rv != APR_SUCCESS) {
+            link->at = NULL;
+            return rv;
+        }
+    }
+    return APR_SUCCESS;
+}
+
+static void take_bytes(sl_link_t *link, unsigned char *to, apr_size_t length)
+{
+    memcpy(to, link->at, length);
+    link->at += length;
+    link->at_length -= length;
+    if (!link->at_length) {
+        apr_bucket_delete(APR_BRIGADE_FIRST(link->received));
+        link->at = NULL;
+    }
+}
+
+apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *length)
+{
+    sl_link_t *link = baton;
+    apr_status_t rv = link->broken ? link->broken : find_bytes(link);
+
+    if (rv != APR_SUCCESS) {
+        *length = 0;
+        if (!APR_STATUS_IS_EAGAIN(rv))
+            link->broken = rv;
+        return rv;
+    }
+    if (*length > link->at_length)
+        *length = link->at_length;
+    take_bytes(link, buffer, *length);
+    return APR_SUCCESS;
+}
+
+int sl_brigade_has_input(const sl_link_t *link)
+{
+    return link->at_length || (link->received && !APR_BRIGADE_EMPTY(link->received));
+}
+
+/* ---- outgoing ---- */
+
+static void make_to_send(sl_link_t *link)
+{
+    if (!link->to_send)
+        link->to_send = apr_brigade_create(link->c->pool, link->c->bucket_alloc);
+}
+
+apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    make_to_send(link);
+    if (link->scratch && link->scratch->length) {
+        apr_bucket *bucket =
+            apr_bucket_transient_create((char *)link->scratch->bytes, link->scratch->length, link->c->bucket_alloc);
+
+        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket);
+    }
+    if (last)
+        APR_BRIGADE_INSERT_TAIL(link->to_send, last);
+    if (!APR_BRIGADE_EMPTY(link->to_send)) {
+        rv = ap_pass_brigade(link->output->next, link->to_send);
+        apr_brigade_cleanup(link->to_send);
+    }
+    if (link->scratch)
+        give_back_scratch(link);
+    if (rv != APR_SUCCESS && !link->broken)
+        link->broken = rv;
+    return rv;
+}
+
+void sl_brigade_keep(sl_link_t *link)
+{
+    if (!link->scratch)
+        return;
+    if (link->scratch->length) {
+        make_to_send(link);
+        APR_BRIGADE_INSERT_TAIL(link->to_send,
+                                apr_bucket_heap_create((char *)link->scratch->bytes, link->scratch->length, NULL,
+                                                       link->c->bucket_alloc));
+    }
+    give_back_scratch(link);
+}
+
+int sl_brigade_has_output(const sl_link_t *link)
+{
+    return (link->scratch && link->scratch->length) || (link->to_send && !APR_BRIGADE_EMPTY(link->to_send));
+}
+
+apr_status_t sl_brigade_flush(sl_link_t *link)
+{
+    if (sl_brigade_has_output(link))
+        return sl_brigade_send_with(link, apr_bucket_flush_create(link->c->bucket_alloc));
+    if (link->scratch)
+        give_back_scratch(link);
+    return APR_SUCCESS;
+}
+
+apr_status_t sl_brigade_write(void *baton, const unsigned char *bytes, apr_size_t length)
+{
+    sl_link_t *link = baton;
+
+    while (length) {
+        apr_size_t room;
+
+        if (!link->scratch && !(link->scratch = take_scratch()))
+            return APR_ENOMEM;
+        room = SCRATCH_SIZE - link->scratch->length;
+        if (room < length && link->scratch->length) {
+            apr_status_t rv = sl_brigade_send_with(link, NULL);
+
+            if (rv != APR_SUCCESS)
+                return rv;
+            continue;
+        }
+        if (room > length)
+            room = length;
+        memcpy(link->scratch->bytes + link->scratch->length, bytes, room);
+        link->scratch->length += room;
+        bytes += room;
+        length -= room;
+    }
+    return APR_SUCCESS;
+}

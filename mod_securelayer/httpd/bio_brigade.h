@@ -1,0 +1,21 @@
+/* Encrypted bytes between OpenSSL's BIO and httpd's filters below us: the read and write of a sl_host_t.
+ * Runs in the thread that works on the connection. */
+#ifndef SL_HTTPD_BIO_BRIGADE_H
+#define SL_HTTPD_BIO_BRIGADE_H
+
+#include "httpd/link.h"
+
+/* sl_host_t callbacks; baton is the link. */
+apr_status_t sl_brigade_read(void *link, unsigned char *buffer, apr_size_t *length);
+apr_status_t sl_brigade_write(void *link, const unsigned char *bytes, apr_size_t length);
+
+/* Sends everything written so far down the output filters, and `last` (a metadata bucket, NULL: none) behind it. */
+apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last);
+/* The same, and asks the network filter not to keep any of it back. Does nothing if there is nothing. */
+apr_status_t sl_brigade_flush(sl_link_t *link);
+/* Keeps what was written for a later send: the thread's scratch memory is given back. */
+void sl_brigade_keep(sl_link_t *link);
+int sl_brigade_has_output(const sl_link_t *link);
+/* Are encrypted bytes waiting above the network filter? */
+int sl_brigade_has_input(const sl_link_t *link);
+#endif

@@ -1,0 +1,250 @@
+/* The one pass over all servers that turns settings into virtual hosts.  Called by startup.c. */
+#include "httpd/collect_vhosts.h"
+
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <http_main.h>
+#include <http_ssl.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "conn/machine.h"
+#include "httpd/module_config.h"
+#include "identity/identity_cache.h"
+#include "profile/profile_set.h"
+
+typedef struct sl_collect_t {
+    apr_pool_t *pool;
+    apr_pool_t *scratch;
+    sl_problems_t *problems;
+    sl_profile_set_t *profiles;
+    sl_identity_cache_t *cache;
+    apr_hash_t *reviewed; /* "path\nnames" of identities whose warnings were given already */
+    apr_int64_t now;
+} sl_collect_t;
+
+static apr_status_t release_identity(void *identity)
+{
+    sl_identity_release(identity);
+    return APR_SUCCESS;
+}
+
+static sl_identity_cache_t *find_cache(void)
+{
+    static const char key[] = "securelayer identity cache 1";
+    void *cache = NULL;
+
+    apr_pool_userdata_get(&cache, key, ap_pglobal);
+    if (!cache) {
+        cache = sl_identity_cache_make(ap_pglobal);
+        apr_pool_userdata_set(cache, key, apr_pool_cleanup_null, ap_pglobal);
+    }
+    return cache;
+}
+
+/* ---- is TLS on? ---- */
+
+static int is_engine_on(const server_rec *s, const sl_settings_t *settings)
+{
+    const sl_setting_t *engine = sl_settings_get(settings, SL_ENGINE);
+    const char *protocol;
+
+    if (engine)
+        return engine->number == SL_ENGINE_ON;
+    protocol = ap_get_server_protocol((server_rec *)s);
+    return protocol && !strcmp(protocol, "https") && sl_settings_get(settings, SL_CERTIFICATE_FILE);
+}
+
+static const char *host_id(const sl_collect_t *in, const server_rec *s)
+{
+    return apr_psprintf(in->pool, "%s:%u", s->server_hostname ? s->server_hostname : "(no ServerName)",
+                        s->port ? s->port : 443);
+}
+
+/* ---- certificates ---- */
+
+static const sl_value_t *nth(const sl_setting_t *setting, int n)
+{
+    return setting && n < setting->count ? &setting->values[n] : NULL;
+}
+
+static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_settings_t *settings)
+{
+    const sl_setting_t *certificates = sl_settings_get(settings, SL_CERTIFICATE_FILE);
+    const sl_setting_t *keys = sl_settings_get(settings, SL_CERTIFICATE_KEY_FILE);
+    apr_array_header_t *sources = apr_array_make(in->scratch, 2, sizeof(sl_source_t));
+
+    for (int i = 0; certificates && i < certificates->count; i++) {
+        sl_source_t *source = apr_array_push(sources);
+        const sl_value_t *key = nth(keys, i);
+
+        source->certificate = certificates->values[i].text;
+        source->origin = certificates->values[i].origin;
+        source->key = key ? key->text : NULL;
+        source->key_origin = key ? key->origin : source->origin;
+        source->chain = sl_settings_text(settings, SL_CERTIFICATE_CHAIN_FILE);
+        source->first = i == 0;
+    }
+    return sources;
+}
+
+/* Certificates that other modules bring (mod_md); returns how many. */
+static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
+                            apr_status_t (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
+{
+    apr_array_header_t *certificates = apr_array_make(in->pool, 2, sizeof(const char *));
+    apr_array_header_t *keys = apr_array_make(in->pool, 2, sizeof(const char *));
+
+    if (ask(s, in->pool, certificates, keys) != APR_SUCCESS || !certificates->nelts)
+        return 0;
+    for (int i = 0; i < sources->nelts; i++) /* theirs come complete: a chain file of ours is not for them */
+        APR_ARRAY_IDX(sources, i, sl_source_t).chain = NULL;
+    for (int i = 0; i < certificates->nelts; i++) {
+        sl_source_t *source = apr_array_push(sources);
+
+        memset(source, 0, sizeof(*source));
+        source->certificate = APR_ARRAY_IDX(certificates, i, const char *);
+        source->key = i < keys->nelts ? APR_ARRAY_IDX(keys, i, const char *) : NULL;
+        source->first = sources->nelts == 1;
+        source->origin.directive = source->key_origin.directive = "a certificate of another module";
+    }
+    return certificates->nelts;
+}
+
+static void add_name(apr_array_header_t *names, const char *name)
+{
+    char host[SL_HOST_MAX + 1];
+
+    if (name && sl_text_host(host, name, strlen(name)) && !strpbrk(host, "*?"))
+        APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(names->pool, host);
+}
+
+static apr_array_header_t *exact_names(const sl_collect_t *in, const server_rec *s)
+{
+    apr_array_header_t *names = apr_array_make(in->scratch, 4, sizeof(const char *));
+
+    add_name(names, s->server_hostname);
+    for (int i = 0; s->names && i < s->names->nelts; i++)
+        add_name(names, APR_ARRAY_IDX(s->names, i, const char *));
+    return names;
+}
+
+static void load_identity(sl_collect_t *in, const sl_source_t *source, const char *id, apr_array_header_t *identities)
+{
+    sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
+    sl_identity_t *identity = NULL;
+
+    if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why)
+        != APR_SUCCESS) {
+        sl_problem_while(why, "certificate of %s", id);
+        sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
+        return;
+    }
+    apr_pool_cleanup_register(in->pool, identity, release_identity, apr_pool_cleanup_null);
+    APR_ARRAY_PUSH(identities, sl_identity_t *) = identity;
+}
+
+static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
+                            apr_array_header_t *identities)
+{
+    apr_array_header_t *names = exact_names(in, s);
+
+    for (int i = 0; i < sources->nelts; i++) {
+        const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
+        int before = identities->nelts;
+        const char *seen = apr_pstrcat(in->scratch, source->certificate, "\n", id, NULL);
+
+        load_identity(in, source, id, identities);
+        if (identities->nelts > before && !apr_hash_get(in->reviewed, seen, APR_HASH_KEY_STRING)) {
+            apr_hash_set(in->reviewed, seen, APR_HASH_KEY_STRING, "");
+            sl_identity_review(APR_ARRAY_IDX(identities, before, sl_identity_t *), names, in->now, &source->origin,
+                               in->problems);
+        }
+    }
+}
+
+/* Under `httpd -t` no other module has prepared its certificates yet. */
+static int others_may_bring_certificates(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG
+           && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL && ap_find_linked_module("mod_md.c");
+}
+
+static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *settings, const char *id)
+{
+    sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
+
+    sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02572", &origin, id,
+                    "Add SSLCertificateFile and SSLCertificateKeyFile, or switch SSLEngine off for it",
+                    "TLS is on for this host, but it has no certificate");
+}
+
+/* ---- one server ---- */
+
+static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settings_t *settings, const char *id, int on)
+{
+    sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
+
+    if (on && s->port == 80)
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01915", &origin, id, NULL,
+                        "TLS is on although this host is for port 80, the port of plain HTTP");
+    if (!on && s->port == 443)
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01916", NULL, id, "Set SSLEngine on",
+                        "TLS is off although this host is for port 443, the port of HTTPS");
+}
+
+static void collect_server(sl_collect_t *in, server_rec *s)
+{
+    sl_server_config_t *config = sl_config_of_server(s);
+    const sl_setting_t *engine = sl_settings_get(config->settings, SL_ENGINE);
+    const char *id = host_id(in, s);
+    apr_array_header_t *sources, *identities;
+    sl_profile_t *profile;
+    int stand_in = 0, errors = in->problems->errors, on = is_engine_on(s, config->settings);
+
+    warn_of_ports(in, s, config->settings, id, on);
+    if (engine && engine->number == SL_ENGINE_OPTIONAL)
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH10510", &engine->values[0].origin, id,
+                        "Write SSLEngine on or off", "'optional' is no longer supported and counts as off");
+    if (!on)
+        return;
+    sources = configured_sources(in, config->settings);
+    add_from_modules(in, s, sources, ap_ssl_add_cert_files);
+    if (!sources->nelts)
+        stand_in = add_from_modules(in, s, sources, ap_ssl_add_fallback_cert_files);
+    identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_t *));
+    load_identities(in, s, sources, id, identities);
+    profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
+    if (!sources->nelts && profile && !profile->has_own_certificate && !others_may_bring_certificates())
+        complain_of_no_certificate(in, config->settings, id);
+    if (!profile || in->problems->errors > errors)
+        return;
+    config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
+    config->vhost->unavailable = stand_in > 0;
+    if (stand_in)
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH10085", NULL, id, NULL,
+                        "has only a stand-in certificate so far: its requests are answered with 503");
+}
+
+void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
+{
+    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0};
+
+    in.now = apr_time_sec(apr_time_now());
+    in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
+    in.cache = find_cache();
+    in.reviewed = apr_hash_make(scratch);
+    for (server_rec *s = main_server; s; s = s->next) {
+        apr_pool_t *own;
+
+        sl_config_of_server(s)->vhost = NULL;
+        apr_pool_create(&own, scratch);
+        in.scratch = own;
+        collect_server(&in, s);
+        apr_pool_destroy(own);
+    }
+    sl_identity_cache_sweep(in.cache);
+}

@@ -1,0 +1,307 @@
+/* Connections.
+ *
+ * pre_connection makes the link and the filters, no SSL. process_connection runs the machine: on an MPM that can wait
+ * by itself (event) with reads that never block, giving the thread back whenever the peer's bytes are missing; on the
+ * others with reads that wait no longer than the handshake's deadline. */
+#include "httpd/conn_hooks.h"
+
+#include <ap_mpm.h>
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_protocol.h>
+#include <http_ssl.h>
+#include <mpm_common.h>
+#include <scoreboard.h>
+
+#include "httpd/bio_brigade.h"
+#include "httpd/filter_in.h"
+#include "httpd/filter_out.h"
+#include "httpd/log.h"
+#include "httpd/module_config.h"
+#include "httpd/parking.h"
+#include "httpd/ssl_api.h"
+#include "httpd/vhost_choice.h"
+
+#include "conn/machine.h"
+
+APLOG_USE_MODULE(sl);
+
+static const char filter_name[] = "SSL/TLS Filter";
+static const char coalesce_name[] = "SSL/TLS Coalescing Filter";
+
+static int mpm_can_wait;
+
+sl_link_t *sl_link_of(conn_rec *c)
+{
+    return ap_get_module_config((c->master ? c->master : c)->conn_config, &sl_module);
+}
+
+/* ---- the host of the machine ---- */
+
+static const sl_vhost_t *find_vhost(void *baton, const char *name, int *known)
+{
+    sl_link_t *link = baton;
+    const sl_vhost_t *vhost = sl_vhost_choice_find(link->c, name, known);
+
+    link->server = vhost->owner;
+    if (link->c->sbh && *known)
+        ap_update_child_status_from_server(link->c->sbh, SERVER_BUSY_READ, link->c, link->server);
+    return vhost;
+}
+
+static const char *select_alpn(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered)
+{
+    sl_link_t *link = baton;
+    server_rec *server = vhost->owner;
+    const char *chosen = ap_select_protocol(link->c, NULL, server, offered);
+
+    if (!chosen || !ap_array_str_contains(offered, chosen))
+        return NULL;
+    if (strcmp(chosen, ap_get_protocol(link->c)) && ap_switch_protocol(link->c, NULL, server, chosen) != APR_SUCCESS)
+        return NULL;
+    return chosen;
+}
+
+static sl_identity_t *answer_challenge(void *baton, const char *name)
+{
+    sl_link_t *link = baton;
+
+    return sl_ssl_api_answer_challenge(link->c, link->server, name);
+}
+
+static sl_host_t host = {sl_brigade_read, sl_brigade_write, find_vhost, select_alpn, answer_challenge, NULL};
+
+/* ---- the machine, driven ---- */
+
+static apr_time_t deadline_of(const sl_link_t *link)
+{
+    const sl_vhost_t *vhost = link->tls->vhost ? link->tls->vhost : sl_config_vhost(link->server);
+
+    return link->tls->started + vhost->handshake_timeout;
+}
+
+static void note_end(sl_link_t *link)
+{
+    if (link->handshake_logged)
+        return;
+    link->handshake_logged = 1;
+    if (link->tls->state == SL_STATE_FAILED) {
+        sl_log_failure(link->c, link->tls);
+        return;
+    }
+    if (link->tls->state == SL_STATE_OPEN)
+        ap_log_cerror(APLOG_MARK, APLOG_DEBUG, 0, link->c, "SL0101: handshake complete for %s: %s, %s, ALPN %s, %s",
+                      link->tls->vhost->id, SSL_get_version(link->tls->ssl), SSL_get_cipher_name(link->tls->ssl),
+                      link->tls->alpn ? link->tls->alpn : "none",
+                      SSL_session_reused(link->tls->ssl) ? "resumed" : "full");
+}
+
+/* Runs the machine as far as it goes. The deadline also ends a peer that drips. */
+static sl_want_t drive(sl_link_t *link, apr_read_type_e block)
+{
+    sl_want_t want;
+
+    link->block = block;
+    link->deadline = deadline_of(link);
+    want = sl_machine_run(link->tls);
+    link->deadline = 0;
+    if (want == SL_WANT_READ && apr_time_now() >= deadline_of(link)) {
+        sl_conn_fail(link->tls, SL_FAIL_TIMEOUT, NULL);
+        want = SL_WANT_NOTHING;
+    }
+    if (link->tls->state == SL_STATE_FAILED && APR_STATUS_IS_TIMEUP(link->broken))
+        link->tls->failure.reason = SL_FAIL_TIMEOUT;
+    return want;
+}
+
+apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block)
+{
+    sl_want_t want = SL_WANT_NOTHING;
+
+    if (link->tls->state < SL_STATE_OPEN) {
+        want = drive(link, block);
+        if (want == SL_WANT_READ || link->tls->state == SL_STATE_FAILED)
+            (void)sl_brigade_flush(link);
+        else
+            sl_brigade_keep(link);
+    }
+    if (want == SL_WANT_READ)
+        return APR_EAGAIN;
+    note_end(link);
+    switch (link->tls->state) {
+    case SL_STATE_OPEN:
+    case SL_STATE_PLAIN:
+        return APR_SUCCESS;
+    case SL_STATE_CLOSED:
+        return APR_EOF;
+    default:
+        return APR_ECONNABORTED;
+    }
+}
+
+/* ---- hooks ---- */
+
+static int pre_connection(conn_rec *c, void *csd)
+{
+    const sl_vhost_t *vhost = sl_config_vhost(c->base_server);
+    sl_link_t *link;
+
+    (void)csd;
+    if (c->master || c->outgoing || !vhost)
+        return DECLINED;
+    link = apr_pcalloc(c->pool, sizeof(*link));
+    link->c = c;
+    link->server = c->base_server;
+    link->tls = sl_conn_make(c->pool, &host, link);
+    ap_set_module_config(c->conn_config, &sl_module, link);
+    link->input = ap_add_input_filter(filter_name, link, NULL, c);
+    ap_add_output_filter(coalesce_name, NULL, NULL, c);
+    link->output = ap_add_output_filter(filter_name, link, NULL, c);
+    return OK;
+}
+
+static int park(sl_link_t *link)
+{
+    if (sl_brigade_flush(link) != APR_SUCCESS) {
+        link->c->aborted = 1;
+        link->c->cs->state = CONN_STATE_LINGER;
+        return OK;
+    }
+    link->waiting = 1;
+    link->c->cs->sense = CONN_SENSE_WANT_READ;
+    link->c->cs->state = CONN_STATE_ASYNC_WAITIO;
+    return OK;
+}
+
+static int end(sl_link_t *link)
+{
+    /* An alert has to reach the peer; who was only waited for gets nothing and costs nothing more. */
+    if (link->park_end != SL_PARK_NOT || link->broken)
+        link->c->aborted = 1;
+    if (link->c->cs)
+        link->c->cs->state = CONN_STATE_LINGER;
+    return OK;
+}
+
+static void see_park_end(sl_link_t *link)
+{
+    sl_park_end_t end_of_stay = sl_parking_leave(link);
+
+    if (end_of_stay == SL_PARK_NOT)
+        return;
+    if (link->tls->state == SL_STATE_OPEN) {
+        sl_conn_hooks_shutdown(link);
+        (void)sl_brigade_flush(link);
+        return;
+    }
+    sl_conn_fail(link->tls, end_of_stay == SL_PARK_EXPIRED ? SL_FAIL_TIMEOUT : SL_FAIL_CROWDED_OUT, NULL);
+}
+
+/* Handshake done, but the request may be long in coming: no thread waits for it. */
+static int wait_for_request(sl_link_t *link)
+{
+    apr_status_t rv;
+
+    link->block = APR_NONBLOCK_READ;
+    rv = sl_conn_peek(link->tls);
+    if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < deadline_of(link) + link->server->timeout)
+        return park(link);
+    if (rv != APR_SUCCESS) {
+        sl_conn_hooks_shutdown(link);
+        (void)sl_brigade_flush(link);
+        return end(link);
+    }
+    sl_brigade_keep(link);
+    link->handed_over = 1;
+    return DECLINED;
+}
+
+static int process_connection(conn_rec *c)
+{
+    sl_link_t *link = c->master ? NULL : sl_link_of(c);
+    apr_status_t rv;
+
+    if (!link || link->handed_over)
+        return DECLINED;
+    see_park_end(link);
+    rv = sl_conn_hooks_complete(link, mpm_can_wait ? APR_NONBLOCK_READ : APR_BLOCK_READ);
+    if (APR_STATUS_IS_EAGAIN(rv) && mpm_can_wait)
+        return park(link);
+    if (rv != APR_SUCCESS)
+        return end(link);
+    if (mpm_can_wait && link->tls->state == SL_STATE_OPEN)
+        return wait_for_request(link);
+    link->handed_over = 1;
+    return DECLINED;
+}
+
+void sl_conn_hooks_shutdown(sl_link_t *link)
+{
+    if (link->closing)
+        return;
+    link->closing = 1;
+    sl_conn_close(link->tls, !link->unclean_shutdown && !link->c->aborted);
+}
+
+static int pre_close_connection(conn_rec *c)
+{
+    sl_link_t *link = sl_link_of(c);
+
+    if (link && !c->master) {
+        (void)sl_parking_leave(link);
+        if (link->tls->state < SL_STATE_OPEN && !link->handshake_logged) {
+            sl_conn_fail(link->tls, SL_FAIL_TIMEOUT, NULL);
+            note_end(link);
+        }
+    }
+    return OK;
+}
+
+static void suspend_connection(conn_rec *c, request_rec *r)
+{
+    sl_link_t *link = c->master ? NULL : sl_link_of(c);
+
+    (void)r;
+    if (link && link->waiting && link->tls->state < SL_STATE_OPEN)
+        sl_parking_enter(link, deadline_of(link));
+    else if (link && link->waiting)
+        sl_parking_enter(link, deadline_of(link) + link->server->timeout);
+}
+
+static void resume_connection(conn_rec *c, request_rec *r)
+{
+    sl_link_t *link = c->master ? NULL : sl_link_of(c);
+
+    (void)r;
+    if (link && link->waiting) {
+        link->waiting = 0;
+        sl_parking_leave_quietly(link);
+    }
+}
+
+static void child_init(apr_pool_t *pool, server_rec *s)
+{
+#ifdef AP_MPMQ_CAN_WAITIO
+    int can = 0;
+
+    mpm_can_wait = ap_mpm_query(AP_MPMQ_CAN_WAITIO, &can) == APR_SUCCESS && can;
+#endif
+    if (mpm_can_wait)
+        sl_parking_start(pool, s);
+}
+
+void sl_conn_hooks_register(apr_pool_t *pool)
+{
+    host.world = sl_world_real();
+    ap_register_input_filter(filter_name, sl_filter_in, NULL, AP_FTYPE_CONNECTION + 5);
+    ap_register_output_filter(filter_name, sl_filter_out, NULL, AP_FTYPE_CONNECTION + 5);
+    ap_register_output_filter(coalesce_name, sl_filter_coalesce, NULL, AP_FTYPE_CONNECTION + 4);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_process_connection(process_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_close_connection(pre_close_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_suspend_connection(suspend_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_resume_connection(resume_connection, NULL, NULL, APR_HOOK_MIDDLE);
+    (void)pool;
+}

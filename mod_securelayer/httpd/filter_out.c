@@ -1,0 +1,192 @@
+/* Plain text into records.  Small buckets are gathered into full records, large memory is encrypted where it lies,
+ * files are read (or mapped) in large pieces; bio_brigade.c collects the records into few writes. */
+#include "httpd/filter_out.h"
+
+#include <http_connection.h>
+#include <http_core.h>
+#include <http_protocol.h>
+
+#include "httpd/bio_brigade.h"
+#include "httpd/conn_hooks.h"
+
+#define RECORD_SIZE 16384
+/* A file that httpd does not map into memory is read in pieces of this size. */
+#define FILE_PIECE 65536
+
+/* Plain text waiting to fill a record; lives on the stack of one pass. */
+typedef struct sl_gather_t {
+    sl_link_t *link;
+    apr_size_t length;
+    char bytes[RECORD_SIZE];
+} sl_gather_t;
+
+static apr_status_t write_gathered(sl_gather_t *gather)
+{
+    apr_size_t length = gather->length;
+
+    gather->length = 0;
+    return length ? sl_conn_write(gather->link->tls, gather->bytes, length) : APR_SUCCESS;
+}
+
+static apr_status_t encrypt(sl_gather_t *gather, const char *bytes, apr_size_t length)
+{
+    apr_size_t whole;
+    apr_status_t rv;
+
+    if (gather->length) {
+        apr_size_t room = RECORD_SIZE - gather->length;
+
+        if (room > length)
+            room = length;
+        memcpy(gather->bytes + gather->length, bytes, room);
+        gather->length += room;
+        bytes += room;
+        length -= room;
+        if (gather->length < RECORD_SIZE)
+            return APR_SUCCESS;
+        rv = write_gathered(gather);
+        if (rv != APR_SUCCESS)
+            return rv;
+    }
+    whole = length - length % RECORD_SIZE;
+    if (whole) {
+        rv = sl_conn_write(gather->link->tls, bytes, whole);
+        if (rv != APR_SUCCESS)
+            return rv;
+    }
+    memcpy(gather->bytes, bytes + whole, length - whole);
+    gather->length = length - whole;
+    return APR_SUCCESS;
+}
+
+/* Data that is there now; what a pipe or a CGI has not produced yet is waited for after sending what we have. */
+static apr_status_t read_bucket(sl_gather_t *gather, apr_bucket *bucket, const char **bytes, apr_size_t *length)
+{
+    apr_status_t rv;
+
+    if (APR_BUCKET_IS_FILE(bucket))
+        apr_bucket_file_set_buf_size(bucket, FILE_PIECE);
+    rv = apr_bucket_read(bucket, bytes, length, APR_NONBLOCK_READ);
+    if (!APR_STATUS_IS_EAGAIN(rv))
+        return rv;
+    rv = write_gathered(gather);
+    if (rv == APR_SUCCESS)
+        rv = sl_brigade_flush(gather->link);
+    return rv == APR_SUCCESS ? apr_bucket_read(bucket, bytes, length, APR_BLOCK_READ) : rv;
+}
+
+static apr_status_t send_metadata(sl_gather_t *gather, apr_bucket *bucket)
+{
+    apr_status_t rv = write_gathered(gather);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (AP_BUCKET_IS_EOC(bucket))
+        sl_conn_hooks_shutdown(gather->link);
+    APR_BUCKET_REMOVE(bucket);
+    return sl_brigade_send_with(gather->link, bucket);
+}
+
+static apr_status_t send_brigade(sl_gather_t *gather, apr_bucket_brigade *bb)
+{
+    apr_status_t rv = APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && !APR_BRIGADE_EMPTY(bb)) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(bb);
+        const char *bytes;
+        apr_size_t length;
+
+        if (APR_BUCKET_IS_METADATA(bucket)) {
+            rv = send_metadata(gather, bucket);
+            continue;
+        }
+        rv = read_bucket(gather, bucket, &bytes, &length);
+        if (rv == APR_SUCCESS && length)
+            rv = encrypt(gather, bytes, length);
+        if (rv == APR_SUCCESS)
+            apr_bucket_delete(bucket);
+    }
+    return rv == APR_SUCCESS ? write_gathered(gather) : rv;
+}
+
+/* The end of a connection that never became TLS, or is no more: nothing can be sent, but requests must end. */
+static apr_status_t drop(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    apr_bucket *bucket = APR_BRIGADE_FIRST(bb);
+
+    while (bucket != APR_BRIGADE_SENTINEL(bb)) {
+        apr_bucket *next = APR_BUCKET_NEXT(bucket);
+
+        if (!APR_BUCKET_IS_METADATA(bucket))
+            apr_bucket_delete(bucket);
+        bucket = next;
+    }
+    return ap_pass_brigade(f->next, bb);
+}
+
+apr_status_t sl_filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    sl_link_t *link = f->ctx;
+    sl_gather_t gather;
+    apr_status_t rv;
+
+    if (f->c->aborted) {
+        apr_brigade_cleanup(bb);
+        return APR_ECONNABORTED;
+    }
+    switch (link->tls->state) {
+    case SL_STATE_PLAIN:
+        return ap_pass_brigade(f->next, bb);
+    case SL_STATE_OPEN:
+        break;
+    default:
+        return drop(f, bb);
+    }
+    gather.link = link;
+    gather.length = 0;
+    rv = send_brigade(&gather, bb);
+    if (rv == APR_SUCCESS)
+        return sl_brigade_send_with(link, NULL);
+    f->c->aborted = 1;
+    sl_brigade_keep(link);
+    apr_brigade_cleanup(bb);
+    return rv;
+}
+
+typedef struct sl_coalesce_t {
+    apr_bucket_brigade *held;
+    apr_size_t length;
+} sl_coalesce_t;
+
+/* The bytes of `bb` if it is all small pieces of memory, else 0. */
+static apr_size_t small_length(const apr_bucket_brigade *bb)
+{
+    apr_size_t length = 0;
+
+    for (apr_bucket *bucket = APR_BRIGADE_FIRST(bb); bucket != APR_BRIGADE_SENTINEL(bb);
+         bucket = APR_BUCKET_NEXT(bucket)) {
+        if (!APR_BUCKET_IS_HEAP(bucket) && !APR_BUCKET_IS_TRANSIENT(bucket) && !APR_BUCKET_IS_IMMORTAL(bucket)
+            && !APR_BUCKET_IS_POOL(bucket))
+            return 0;
+        length += bucket->length;
+    }
+    return length;
+}
+
+apr_status_t sl_filter_coalesce(ap_filter_t *f, apr_bucket_brigade *bb)
+{
+    sl_coalesce_t *coalesce = f->ctx;
+    apr_size_t length = small_length(bb);
+
+    if (!coalesce)
+        f->ctx = coalesce = apr_pcalloc(f->c->pool, sizeof(*coalesce));
+    if (length && coalesce->length + length < RECORD_SIZE) {
+        coalesce->length += length;
+        return ap_save_brigade(f, &coalesce->held, &bb, f->c->pool);
+    }
+    if (coalesce->length) {
+        APR_BRIGADE_PREPEND(bb, coalesce->held);
+        coalesce->length = 0;
+    }
+    return ap_pass_brigade(f->next, bb);
+}

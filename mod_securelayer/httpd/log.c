@@ -1,0 +1,74 @@
+/* Lines for the error log. */
+#include "httpd/log.h"
+
+#include <apr_strings.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+
+#include <stdatomic.h>
+
+#include "conn/hint.h"
+#include "hello/alpn.h"
+#include "httpd/module_config.h"
+
+APLOG_USE_MODULE(sl);
+
+#define LINES_PER_SECOND 20
+
+void sl_log_problems(const sl_problems_t *problems, server_rec *s)
+{
+    for (int i = 0; i < problems->all->nelts; i++) {
+        const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
+        int is_error = why->gravity == SL_PROBLEM_ERROR;
+
+        ap_log_error(APLOG_MARK, is_error ? APLOG_STARTUP | APLOG_EMERG : APLOG_WARNING, 0, s, "%s%s%s",
+                     why->log_id ? why->log_id : is_error ? "SL0002" : "SL0003", ": ",
+                     sl_problem_text(why, problems->pool));
+    }
+}
+
+/* One line of the log more? *left_out says how many were not written since the last one. */
+static int may_log(unsigned *left_out)
+{
+    static atomic_llong second;
+    static atomic_uint lines, silent;
+    long long now = apr_time_sec(apr_time_now()), then = atomic_load(&second);
+
+    if (now != then && atomic_compare_exchange_strong(&second, &then, now))
+        atomic_store(&lines, 0);
+    if (atomic_fetch_add(&lines, 1) >= LINES_PER_SECOND) {
+        atomic_fetch_add(&silent, 1);
+        return 0;
+    }
+    *left_out = atomic_exchange(&silent, 0);
+    return 1;
+}
+
+static const char *offered(apr_pool_t *pool, const sl_client_hello_t *hello)
+{
+    if (!hello)
+        return "no complete ClientHello";
+    return apr_psprintf(pool, "offered %s, ALPN %s", sl_client_hello_versions_text(hello, pool),
+                        sl_alpn_text(pool, hello->alpn.at, sl_reader_left(&hello->alpn)));
+}
+
+void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
+{
+    const sl_failure_t *failure = &conn->failure;
+    const char *hint;
+    unsigned left_out = 0;
+
+    if (!APLOGcinfo(c) || !may_log(&left_out))
+        return;
+    if (left_out)
+        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c, "SL0105: %u failed handshakes before this one were not logged",
+                      left_out);
+    hint = sl_hint(conn, c->pool);
+    ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c,
+                  "SL0104: handshake failed (%s) with client %s, name asked for %s; client %s; alert sent: %s, "
+                  "received: %s%s%s; %s",
+                  sl_failure_word(failure->reason), c->client_ip,
+                  conn->sni ? ap_escape_logitem(c->pool, conn->sni) : "none", offered(c->pool, conn->hello),
+                  sl_failure_alert(c->pool, failure->alert_sent), sl_failure_alert(c->pool, failure->alert_received),
+                  failure->detail ? "; OpenSSL: " : "", failure->detail ? failure->detail : "", hint);
+}

@@ -1,0 +1,18 @@
+/* The only place that writes to httpd's log: problems of a start, failed handshakes, everything else in one style.
+ * Other layers hand problems and failures up to here. */
+#ifndef SL_HTTPD_LOG_H
+#define SL_HTTPD_LOG_H
+
+#include <httpd.h>
+#include <http_log.h>
+
+#include "base/problem.h"
+#include "conn/conn.h"
+
+/* All problems, each as one line of its gravity; errors also on standard error during a start. */
+void sl_log_problems(const sl_problems_t *problems, server_rec *s);
+/* One line (info) for a handshake that failed: client, name asked for, what it offered, alerts, what it means.
+ * At most 20 a second per child; the next line after a pause says how many were left out. */
+void sl_log_failure(conn_rec *c, const sl_conn_t *conn);
+
+#endif

@@ -1,0 +1,43 @@
+/* The inner module: its record and the list of what it registers.  dropin.c loads it under its two names. */
+#include <httpd.h>
+#include <http_config.h>
+
+#include "httpd/access.h"
+#include "httpd/conn_hooks.h"
+#include "httpd/directives.h"
+#include "httpd/env_export.h"
+#include "httpd/module_config.h"
+#include "httpd/request_check.h"
+#include "httpd/ssl_api.h"
+#include "httpd/startup.h"
+#include "httpd/variables.h"
+
+static void register_hooks(apr_pool_t *pool)
+{
+    sl_startup_register(pool);
+    sl_conn_hooks_register(pool);
+    sl_request_check_register(pool);
+    sl_access_register(pool);
+    sl_env_export_register(pool);
+    sl_variables_register(pool);
+    sl_ssl_api_register(pool);
+}
+
+/* Named mod_ssl.c: other modules order their hooks relative to that name. */
+module sl_module = {
+    MODULE_MAGIC_NUMBER_MAJOR,
+    MODULE_MAGIC_NUMBER_MINOR,
+    -1,
+    "mod_ssl.c",
+    NULL,
+    NULL,
+    MODULE_MAGIC_COOKIE,
+    NULL,
+    sl_config_make_dir,
+    sl_config_merge_dir,
+    sl_config_make_server,
+    sl_config_merge_server,
+    sl_directives,
+    register_hooks,
+    0,
+};

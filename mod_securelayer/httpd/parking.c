@@ -1,0 +1,151 @@
+/* The list of waiting connections and the thread that watches it.  Called from conn_hooks. */
+#include "httpd/parking.h"
+
+#include <ap_mpm.h>
+#include <http_core.h>
+#include <http_log.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "httpd/module_config.h"
+
+APLOG_USE_MODULE(sl);
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t watcher;
+    sl_link_t *first, *last; /* by deadline */
+    int count;
+    int most;
+    int running;
+} parking = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* All of these under the lock. */
+static void insert_after(sl_link_t *earlier, sl_link_t *link)
+{
+    sl_link_t *later = earlier ? earlier->park_later : parking.first;
+
+    link->park_earlier = earlier;
+    link->park_later = later;
+    *(earlier ? &earlier->park_later : &parking.first) = link;
+    *(later ? &later->park_earlier : &parking.last) = link;
+    link->parked = 1;
+    parking.count++;
+}
+
+static void take_out(sl_link_t *link)
+{
+    *(link->park_earlier ? &link->park_earlier->park_later : &parking.first) = link->park_later;
+    *(link->park_later ? &link->park_later->park_earlier : &parking.last) = link->park_earlier;
+    link->parked = 0;
+    parking.count--;
+}
+
+/* The socket is open: its link has not left yet. */
+static void send_off(sl_link_t *link, sl_park_end_t why)
+{
+    take_out(link);
+    link->park_end = why;
+    apr_socket_shutdown(ap_get_conn_socket(link->c), APR_SHUTDOWN_READ);
+}
+
+static void *watch(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&parking.lock);
+    while (parking.running) {
+        sl_link_t *link = parking.first;
+        apr_time_t now = apr_time_now();
+
+        if (!link) {
+            pthread_cond_wait(&parking.changed, &parking.lock);
+        }
+        else if (link->park_until <= now) {
+            send_off(link, SL_PARK_EXPIRED);
+        }
+        else {
+            struct timespec until = {apr_time_sec(link->park_until), (long)apr_time_usec(link->park_until) * 1000};
+
+            pthread_cond_timedwait(&parking.changed, &parking.lock, &until);
+        }
+    }
+    pthread_mutex_unlock(&parking.lock);
+    return NULL;
+}
+
+static apr_status_t stop(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&parking.lock);
+    parking.running = 0;
+    pthread_cond_signal(&parking.changed);
+    pthread_mutex_unlock(&parking.lock);
+    pthread_join(parking.watcher, NULL);
+    return APR_SUCCESS;
+}
+
+void sl_parking_start(apr_pool_t *pool, server_rec *s)
+{
+    sigset_t all, before;
+    int threads = 0, rv;
+
+    pthread_cond_init(&parking.changed, NULL);
+    parking.most = (int)sl_settings_number(sl_config_of_server(s)->settings, SL_HANDSHAKE_QUEUE);
+    if (!parking.most && ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads) == APR_SUCCESS)
+        parking.most = 2 * threads;
+    parking.running = 1;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rv = pthread_create(&parking.watcher, NULL, watch, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rv) {
+        parking.running = 0;
+        ap_log_error(APLOG_MARK, APLOG_CRIT, rv, s,
+                     "SL0110: no thread for handshake deadlines: silent clients are ended by Timeout only");
+        return;
+    }
+    apr_pool_cleanup_register(pool, NULL, stop, apr_pool_cleanup_null);
+}
+
+void sl_parking_enter(sl_link_t *link, apr_time_t deadline)
+{
+    sl_link_t *earlier;
+
+    pthread_mutex_lock(&parking.lock);
+    if (parking.running && !link->parked) {
+        link->park_until = deadline;
+        earlier = parking.last;
+        while (earlier && earlier->park_until > deadline)
+            earlier = earlier->park_earlier;
+        insert_after(earlier, link);
+        if (!earlier)
+            pthread_cond_signal(&parking.changed);
+        if (parking.count > parking.most)
+            send_off(parking.first, SL_PARK_CROWDED_OUT);
+    }
+    pthread_mutex_unlock(&parking.lock);
+}
+
+void sl_parking_leave_quietly(sl_link_t *link)
+{
+    pthread_mutex_lock(&parking.lock);
+    if (link->parked)
+        take_out(link);
+    pthread_mutex_unlock(&parking.lock);
+}
+
+sl_park_end_t sl_parking_leave(sl_link_t *link)
+{
+    sl_park_end_t end;
+
+    if (!parking.running)
+        return SL_PARK_NOT;
+    sl_parking_leave_quietly(link);
+    pthread_mutex_lock(&parking.lock);
+    end = link->park_end;
+    pthread_mutex_unlock(&parking.lock);
+    return end;
+}

@@ -1,0 +1,50 @@
+# Each directive and each variable has its entry in the reference, each directive with an example.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use SL::Command qw(run slurp);
+use SL::Httpd;
+use SL::Source qw(top without_comments);
+
+my $top = top();
+
+sub entries {
+    my ($page) = @_;
+    my %entry;
+    my $text = slurp("$top/docs/$page");
+    while ($text =~ /^## (.*?)\s*\n(.*?)(?=^## |\z)/gms) {
+        my ($title, $body) = ($1, $2);
+        $entry{$_} = $body for split /\s*,\s*/, $title =~ s/`//gr;
+    }
+    return \%entry;
+}
+
+sub missing { my ($want, $have) = @_; return join ' ', grep { !$have->{$_} } @$want }
+
+my $rows = without_comments(slurp("$top/mod_securelayer/profile/settings_rows.h"));
+my %directives = map { $_ => 1 } $rows =~ /^SL_ROW\(\s*\w+,\s*"(\w+)"/mg;
+ok(scalar keys %directives, 'the table of directives was read');
+
+# And what httpd says the module knows, rows or not.
+my $module = eval { SL::Httpd::module_path('securelayer') };
+if ($module) {
+    my $httpd = SL::Httpd->new;
+    my $listed = $httpd->configtest('-L')->{out};
+    my @known = $listed =~ /^(\w+) \(mod_(?:securelayer|ssl)\.c\)$/mg;
+    ok(scalar @known, 'httpd lists directives of the module');
+    $directives{$_} = 1 for @known;
+}
+
+my $pages = entries('directives.md');
+is(missing([sort keys %directives], $pages), '', 'each directive has its entry in docs/directives.md');
+is(join(' ', grep { ($pages->{$_} || '') !~ /^```.*?^```/ms } sort grep { $pages->{$_} } keys %directives), '', '... with an example');
+is(join(' ', grep { /^(?:SSL|SecureLayer)\w+$/ && !$directives{$_} } sort keys %$pages), '', '... and no entry is about none');
+
+my $names = without_comments(slurp("$top/mod_securelayer/httpd/variable_rows.h"));
+my %variables = map { $_ => 1 } $names =~ /^SL_VARIABLE\(\s*"(\w+)"/mg;
+ok(scalar keys %variables, 'the table of variables was read');
+my $variable_pages = entries('variables.md');
+is(missing([sort keys %variables], $variable_pages), '', 'each variable has its entry in docs/variables.md');
+done_testing;

@@ -11,7 +11,8 @@
  * empty or malformed (an empty name, a length past the end). Names holding a NUL byte are kept out of the array. */
 apr_array_header_t *sl_alpn_names(apr_pool_t *pool, const void *list, apr_size_t length);
 
-/* The offered names for a log line: escaped, "h2,http/1.1"; "-" if there is none. */
+/* The offered names for a log line: escaped, "h2,http/1.1"; at most 16 names of 32 bytes, then "...";
+ * "-" if the list is empty or malformed. */
 const char *sl_alpn_text(apr_pool_t *pool, const void *list, apr_size_t length);
 
 #endif

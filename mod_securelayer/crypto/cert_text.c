@@ -87,13 +87,10 @@ static int entry_position(const X509_NAME *name, int nid, int index)
     return at;
 }
 
-static const char *string_text(apr_pool_t *pool, const ASN1_STRING *string, int raw)
+static const char *string_text(apr_pool_t *pool, const ASN1_STRING *string, unsigned long flags)
 {
     BIO *bio = text_bio();
-    unsigned long flags = ASN1_STRFLGS_ESC_CTRL;
 
-    if (!raw)
-        flags |= ASN1_STRFLGS_UTF8_CONVERT;
     if (bio && ASN1_STRING_print_ex(bio, string, flags) < 0) {
         BIO_free(bio);
         return NULL;
@@ -108,7 +105,22 @@ const char *sl_cert_text_dn_part(apr_pool_t *pool, X509 *cert, sl_dn_t which, in
 
     if (at < 0)
         return NULL;
-    return string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), raw);
+    return string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)),
+                       raw ? ASN1_STRFLGS_ESC_CTRL : ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT);
+}
+
+apr_array_header_t *sl_cert_text_dn_parts(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid)
+{
+    const X509_NAME *name = name_of(cert, which);
+    apr_array_header_t *texts = apr_array_make(pool, 2, sizeof(const char *));
+    int at = -1;
+
+    while ((at = X509_NAME_get_index_by_NID(name, nid, at)) >= 0) {
+        const char *text = string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), 0);
+
+        APR_ARRAY_PUSH(texts, const char *) = text ? text : "";
+    }
+    return texts;
 }
 
 int sl_cert_text_dn_count(X509 *cert, sl_dn_t which, int nid)
@@ -133,11 +145,10 @@ static const char *ip_text(apr_pool_t *pool, const ASN1_OCTET_STRING *address)
     return apr_pstrdup(pool, text);
 }
 
+/* UTF-8; control characters and NUL bytes come out as \0A and \00, so that nothing is cut short unseen. */
 static const char *plain_text(apr_pool_t *pool, const ASN1_STRING *string)
 {
-    if (memchr(ASN1_STRING_get0_data(string), '\0', (size_t)ASN1_STRING_length(string)))
-        return NULL;
-    return string_text(pool, string, 0);
+    return string_text(pool, string, ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT);
 }
 
 static const char *other_name_text(apr_pool_t *pool, const OTHERNAME *other, int nid, int type)
@@ -304,24 +315,24 @@ const char *sl_cert_text_exact_assertion(apr_pool_t *pool, X509 *cert)
     return apr_pstrcat(pool, "{ serialNumber ", serial, ", issuer rdnSequence:\"", issuer, "\" }", NULL);
 }
 
-/* The value of an extension OpenSSL has no printer for, if it is a string all the same. */
+/* The value of an extension OpenSSL has no printer for, if it is a string all the same. One with a NUL inside is left
+ * out: cut short, it could be taken for another. */
 static const char *string_extension_text(apr_pool_t *pool, const ASN1_OCTET_STRING *value)
 {
     const unsigned char *at = ASN1_STRING_get0_data(value);
     ASN1_TYPE *any = d2i_ASN1_TYPE(NULL, &at, ASN1_STRING_length(value));
+    int type = any ? ASN1_TYPE_get(any) : V_ASN1_UNDEF;
     const char *text = NULL;
+    unsigned char *utf8;
+    int length;
 
-    if (!any)
-        return NULL;
-    switch (ASN1_TYPE_get(any)) {
-    case V_ASN1_UTF8STRING:
-    case V_ASN1_IA5STRING:
-    case V_ASN1_VISIBLESTRING:
-    case V_ASN1_BMPSTRING:
-        text = string_text(pool, any->value.asn1_string, 0);
-        break;
-    default:
-        break;
+    if (type == V_ASN1_UTF8STRING || type == V_ASN1_IA5STRING || type == V_ASN1_VISIBLESTRING ||
+        type == V_ASN1_BMPSTRING) {
+        length = ASN1_STRING_to_UTF8(&utf8, any->value.asn1_string);
+        if (length >= 0 && !memchr(utf8, '\0', (size_t)length))
+            text = apr_pstrmemdup(pool, (const char *)utf8, (apr_size_t)length);
+        if (length >= 0)
+            OPENSSL_free(utf8);
     }
     ASN1_TYPE_free(any);
     return text;

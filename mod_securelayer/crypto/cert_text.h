@@ -16,11 +16,13 @@ const char *sl_cert_text_dn(apr_pool_t *pool, X509 *cert, sl_dn_t which, int leg
 /* One attribute of the DN: the `index`-th (from 0) of the attribute with OpenSSL NID `nid`. Converted to UTF-8 and
  * control characters escaped unless `raw`. */
 const char *sl_cert_text_dn_part(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid, int index, int raw);
+/* All values of one attribute, const char * each, in certificate order, in one walk; empty array if none. */
+apr_array_header_t *sl_cert_text_dn_parts(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid);
 /* How often the attribute occurs. */
 int sl_cert_text_dn_count(X509 *cert, sl_dn_t which, int nid);
 /* All subjectAltName entries of one kind, const char * each, in certificate order; empty array if none.
- * IP as text ("192.0.2.1", "2001:db8::1"). msUPN and dnsSRV are otherName entries (UTF8String; IA5String). Entries
- * with a NUL inside are left out. */
+ * IP as text ("192.0.2.1", "2001:db8::1"). msUPN and dnsSRV are otherName entries (UTF8String; IA5String).
+ * Control characters and NUL are escaped (\0A, \00), as mod_ssl does. */
 apr_array_header_t *sl_cert_text_san(apr_pool_t *pool, X509 *cert, sl_san_t kind);
 const char *sl_cert_text_version(apr_pool_t *pool, X509 *cert);   /* "3" */
 const char *sl_cert_text_serial(apr_pool_t *pool, X509 *cert);    /* upper-case hex */

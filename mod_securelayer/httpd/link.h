@@ -32,8 +32,12 @@ typedef struct sl_link_t {
     /* filter_in.c: decrypted bytes that were read but not asked for yet; NULL before the first */
     apr_bucket_brigade *plain;
 
+    /* env_export.c: what requests were given before; NULL before the first */
+    _Atomic(struct sl_env_set_t *) env_sets;
+
     /* conn_hooks.c */
     unsigned handshake_logged : 1;
+    unsigned waited : 1;          /* a moment for the first request */
     unsigned handed_over : 1;     /* request processing has begun */
     unsigned shutdown_decided : 1;
     unsigned unclean_shutdown : 1;

@@ -62,6 +62,7 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     if (!conn->alpn)
         return SSL_TLSEXT_ERR_NOACK;
+    sl_step_fit_tickets(conn);
     *chosen = (const unsigned char *)conn->alpn;
     *chosen_length = (unsigned char)strlen(conn->alpn);
     return SSL_TLSEXT_ERR_OK;

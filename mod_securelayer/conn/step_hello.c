@@ -6,6 +6,9 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define RECORD_HEADER 5
+#define HANDSHAKE 22
+
 /* A fatal alert before there is an SSL to send it (RFC 8446 section 6): record version as in a first flight. */
 static void send_alert(sl_conn_t *conn, int alert)
 {
@@ -21,14 +24,29 @@ static sl_step_t fail(sl_conn_t *conn, sl_failure_reason_t reason, const sl_prob
     return SL_STEP_DONE;
 }
 
+/* What the record under way still lacks: reading past it would cost a system call that finds nothing, and keep bytes
+ * here that OpenSSL can take by itself. */
+static apr_size_t lacking(const sl_hello_buffer_t *bytes)
+{
+    const unsigned char *record = bytes->bytes + bytes->walked;
+    apr_size_t there = bytes->length - bytes->walked;
+    apr_size_t whole = RECORD_HEADER;
+
+    if (there >= RECORD_HEADER && record[0] == HANDSHAKE)
+        whole += (apr_size_t)record[3] << 8 | record[4];
+    return whole > there ? whole - there : RECORD_HEADER;
+}
+
 static apr_status_t read_more(sl_conn_t *conn)
 {
-    apr_size_t space;
+    apr_size_t space, wanted = lacking(&conn->bytes);
     unsigned char *room = sl_hello_buffer_room(&conn->bytes, &space);
     apr_status_t rv;
 
     if (!room)
         return APR_ENOSPC;
+    if (space > wanted)
+        space = wanted;
     rv = conn->host->read(conn->baton, room, &space);
     if (rv == APR_SUCCESS)
         conn->bytes.length += space;

@@ -7,6 +7,8 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
+/* TLS 1.3 tickets that OpenSSL sends if nobody says otherwise. */
+#define OPENSSL_DEFAULT_TICKETS 2
 #define ACME_TLS_1 "acme-tls/1" /* RFC 8737 */
 
 static int is_challenge(sl_conn_t *conn)
@@ -25,6 +27,16 @@ static void note_alert(const SSL *ssl, int where, int value)
 
     if (where & SSL_CB_ALERT && (value >> 8 == SSL3_AL_FATAL || (value & 0xff) != SSL_AD_CLOSE_NOTIFY))
         *(where & SSL_CB_READ ? &conn->failure.alert_received : &conn->failure.alert_sent) = value & 0xff;
+}
+
+/* Browsers that speak HTTP/1.1 open several connections at a time, and use each TLS 1.3 ticket once; everybody else
+ * needs one (RFC 8446 section 4.6.1). Whoever set another number through OpenSSL's configuration keeps it. */
+void sl_step_fit_tickets(sl_conn_t *conn)
+{
+    int wants_two = conn->alpn ? !strcmp(conn->alpn, "http/1.1") : conn->hello->has_alpn;
+
+    if (SSL_CTX_get_num_tickets(conn->vhost->profile->ctx) == OPENSSL_DEFAULT_TICKETS)
+        SSL_set_num_tickets(conn->ssl, wants_two ? OPENSSL_DEFAULT_TICKETS : 1);
 }
 
 static void set_verification(sl_conn_t *conn)
@@ -58,6 +70,7 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     set_verification(conn);
     SSL_set_session_id_context(conn->ssl, conn->vhost->session_scope, sizeof(conn->vhost->session_scope));
     SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
+    sl_step_fit_tickets(conn);
     SSL_set_info_callback(conn->ssl, note_alert);
     SSL_set_accept_state(conn->ssl);
     conn->state = SL_STATE_HANDSHAKE;

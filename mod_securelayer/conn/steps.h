@@ -11,6 +11,9 @@ sl_step_t sl_step_hello(sl_conn_t *conn);     /* step_hello.c: bytes -> hello ->
 sl_step_t sl_step_start(sl_conn_t *conn);     /* step_start.c: profile -> SSL */
 sl_step_t sl_step_handshake(sl_conn_t *conn); /* step_handshake.c */
 
+/* How many TLS 1.3 tickets this client gets; again once ALPN is known (step_start.c). */
+void sl_step_fit_tickets(sl_conn_t *conn);
+
 /* cert_cb: the identities of the virtual host onto the SSL (step_identity.c). */
 int sl_step_identity(SSL *ssl, void *conn);
 /* Verification of client certificates (peer.c). */

@@ -14,8 +14,6 @@
 
 /* Four full records and their overhead (RFC 8446 section 5.2: at most 256 bytes each). */
 #define SCRATCH_SIZE (4 * (16384 + 256 + 5))
-/* How much one read asks of the network filter. */
-#define READ_SIZE 65536
 /* No value that a socket's timeout can have. */
 #define NOT_CHANGED -2
 
@@ -92,7 +90,9 @@ static apr_status_t wait_limit(sl_link_t *link, apr_interval_time_t *saved)
     return APR_SUCCESS;
 }
 
-static apr_status_t fill(sl_link_t *link)
+/* Asks for just what OpenSSL wants (a record's header, then its rest): the network filter would otherwise try the socket
+ * once more after every read. */
+static apr_status_t fill(sl_link_t *link, apr_size_t wanted)
 {
     apr_interval_time_t saved;
     apr_status_t rv;
@@ -104,7 +104,7 @@ static apr_status_t fill(sl_link_t *link)
     rv = wait_limit(link, &saved);
     if (rv != APR_SUCCESS)
         return rv;
-    rv = ap_get_brigade(link->input->next, link->received, AP_MODE_READBYTES, link->block, READ_SIZE);
+    rv = ap_get_brigade(link->input->next, link->received, AP_MODE_READBYTES, link->block, (apr_off_t)wanted);
     if (saved != NOT_CHANGED)
         apr_socket_timeout_set(ap_get_conn_socket(link->c), saved);
     if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(link->received))
@@ -113,14 +113,14 @@ static apr_status_t fill(sl_link_t *link)
 }
 
 /* Makes link->at point to unread bytes. */
-static apr_status_t find_bytes(sl_link_t *link)
+static apr_status_t find_bytes(sl_link_t *link, apr_size_t wanted)
 {
     while (!link->at_length) {
         apr_bucket *bucket;
         apr_status_t rv;
 
         if (!link->received || APR_BRIGADE_EMPTY(link->received)) {
-            rv = fill(link);
+            rv = fill(link, wanted);
             if (rv != APR_SUCCESS)
                 return rv;
         }
@@ -157,7 +157,7 @@ static void take_bytes(sl_link_t *link, unsigned char *to, apr_size_t length)
 apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *length)
 {
     sl_link_t *link = baton;
-    apr_status_t rv = link->broken ? link->broken : find_bytes(link);
+    apr_status_t rv = link->broken ? link->broken : find_bytes(link, *length);
 
     if (rv != APR_SUCCESS) {
         *length = 0;

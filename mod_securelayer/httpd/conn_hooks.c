@@ -14,6 +14,9 @@
 #include <mpm_common.h>
 #include <scoreboard.h>
 
+#include <apr_portable.h>
+#include <poll.h>
+
 #include "httpd/bio_brigade.h"
 #include "httpd/filter_in.h"
 #include "httpd/filter_out.h"
@@ -26,6 +29,9 @@
 #include "conn/machine.h"
 
 APLOG_USE_MODULE(sl);
+
+/* How long a thread may wait for what is due at once. */
+#define MOMENT_MS 2
 
 static const char filter_name[] = "SSL/TLS Filter";
 static const char coalesce_name[] = "SSL/TLS Coalescing Filter";
@@ -198,6 +204,24 @@ static void see_park_end(sl_link_t *link)
     sl_conn_fail(link->tls, end_of_stay == SL_PARK_EXPIRED ? SL_FAIL_TIMEOUT : SL_FAIL_CROWDED_OUT, NULL);
 }
 
+/* Clients that speak last in the handshake send their request right behind it: worth a moment, where giving the
+ * thread away and getting one again would take as long. */
+static int is_request_due(const sl_link_t *link)
+{
+    return SSL_version(link->tls->ssl) >= TLS1_3_VERSION || SSL_session_reused(link->tls->ssl);
+}
+
+static apr_status_t wait_a_moment(sl_link_t *link)
+{
+    struct pollfd socket = {-1, POLLIN, 0};
+    apr_os_sock_t descriptor;
+
+    if (apr_os_sock_get(&descriptor, ap_get_conn_socket(link->c)) != APR_SUCCESS)
+        return APR_EAGAIN;
+    socket.fd = descriptor;
+    return poll(&socket, 1, MOMENT_MS) > 0 ? sl_conn_peek(link->tls) : APR_EAGAIN;
+}
+
 /* Handshake done, but the request may be long in coming: no thread waits for it. */
 static int wait_for_request(sl_link_t *link)
 {
@@ -205,6 +229,10 @@ static int wait_for_request(sl_link_t *link)
 
     link->block = APR_NONBLOCK_READ;
     rv = sl_conn_peek(link->tls);
+    if (APR_STATUS_IS_EAGAIN(rv) && !link->waited && is_request_due(link)) {
+        link->waited = 1;
+        rv = wait_a_moment(link);
+    }
     if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < deadline_of(link) + link->server->timeout)
         return park(link);
     if (rv != APR_SUCCESS) {

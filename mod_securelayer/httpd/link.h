@@ -50,6 +50,7 @@ typedef struct sl_link_t {
     int parked;                   /* member of the list */
     sl_park_end_t park_end;
     apr_time_t park_until;
+    sl_state_t park_queue;
     struct sl_link_t *park_earlier, *park_later;
 } sl_link_t;
 

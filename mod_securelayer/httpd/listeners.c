@@ -1,6 +1,7 @@
-/* By default httpd asks the kernel to keep connections without a byte back (TCP_DEFER_ACCEPT). On an MPM where every
- * waiting connection holds a thread that is right; where it does not, the kernel's own short queue becomes the
- * bottleneck: a flood of silent connections fills it and nobody else gets in. */
+/* By default httpd asks the kernel to keep connections without a byte back for 30 seconds (TCP_DEFER_ACCEPT). On an MPM
+ * where every waiting connection holds a thread that is right; where it does not, the kernel's own short queue becomes
+ * the bottleneck: a flood of silent connections fills it and nobody else gets in.  One second lets a hello that
+ * comes at once arrive together with its connection, and no longer. */
 #include "httpd/listeners.h"
 
 #include <ap_listen.h>
@@ -33,7 +34,7 @@ static int serves_tls(const ap_listen_rec *listener, server_rec *main_server)
 
 void sl_listeners_prepare(server_rec *s)
 {
-    int can = 0, off = 0;
+    int can = 0, seconds = 1;
 
     if (ap_mpm_query(AP_MPMQ_CAN_WAITIO, &can) != APR_SUCCESS || !can)
         return;
@@ -41,7 +42,7 @@ void sl_listeners_prepare(server_rec *s)
         apr_os_sock_t socket;
 
         if (listener->sd && serves_tls(listener, s) && apr_os_sock_get(&socket, listener->sd) == APR_SUCCESS)
-            setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &off, sizeof(off));
+            setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
     }
 }
 

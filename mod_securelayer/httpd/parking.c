@@ -17,7 +17,9 @@ static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     pthread_t watcher;
-    sl_link_t *first, *last; /* by deadline */
+    struct {
+        sl_link_t *first, *last; /* by deadline */
+    } queues[SL_STATE_OPEN + 1]; /* by what the connection waits for: its state */
     int count;
     int most;
     int running;
@@ -26,20 +28,20 @@ static struct {
 /* All of these under the lock. */
 static void insert_after(sl_link_t *earlier, sl_link_t *link)
 {
-    sl_link_t *later = earlier ? earlier->park_later : parking.first;
+    sl_link_t *later = earlier ? earlier->park_later : parking.queues[link->park_queue].first;
 
     link->park_earlier = earlier;
     link->park_later = later;
-    *(earlier ? &earlier->park_later : &parking.first) = link;
-    *(later ? &later->park_earlier : &parking.last) = link;
+    *(earlier ? &earlier->park_later : &parking.queues[link->park_queue].first) = link;
+    *(later ? &later->park_earlier : &parking.queues[link->park_queue].last) = link;
     link->parked = 1;
     parking.count++;
 }
 
 static void take_out(sl_link_t *link)
 {
-    *(link->park_earlier ? &link->park_earlier->park_later : &parking.first) = link->park_later;
-    *(link->park_later ? &link->park_later->park_earlier : &parking.last) = link->park_earlier;
+    *(link->park_earlier ? &link->park_earlier->park_later : &parking.queues[link->park_queue].first) = link->park_later;
+    *(link->park_later ? &link->park_later->park_earlier : &parking.queues[link->park_queue].last) = link->park_earlier;
     link->parked = 0;
     parking.count--;
 }
@@ -52,12 +54,34 @@ static void send_off(sl_link_t *link, sl_park_end_t why)
     apr_socket_shutdown(ap_get_conn_socket(link->c), APR_SHUTDOWN_READ);
 }
 
+static sl_link_t *next_to_expire(void)
+{
+    sl_link_t *next = NULL;
+
+    for (int queue = 0; queue <= SL_STATE_OPEN; queue++) {
+        sl_link_t *link = parking.queues[queue].first;
+
+        if (link && (!next || link->park_until < next->park_until))
+            next = link;
+    }
+    return next;
+}
+
+static sl_link_t *next_to_give_way(void)
+{
+    sl_link_t *link = NULL;
+
+    for (int queue = 0; !link && queue <= SL_STATE_OPEN; queue++)
+        link = parking.queues[queue].first;
+    return link;
+}
+
 static void *watch(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&parking.lock);
     while (parking.running) {
-        sl_link_t *link = parking.first;
+        sl_link_t *link = next_to_expire();
         apr_time_t now = apr_time_now();
 
         if (!link) {
@@ -117,14 +141,15 @@ void sl_parking_enter(sl_link_t *link, apr_time_t deadline)
     pthread_mutex_lock(&parking.lock);
     if (parking.running && !link->parked) {
         link->park_until = deadline;
-        earlier = parking.last;
+        link->park_queue = link->tls->state;
+        earlier = parking.queues[link->park_queue].last;
         while (earlier && earlier->park_until > deadline)
             earlier = earlier->park_earlier;
         insert_after(earlier, link);
-        if (!earlier)
+        if (next_to_expire() == link)
             pthread_cond_signal(&parking.changed);
         if (parking.count > parking.most)
-            send_off(parking.first, SL_PARK_CROWDED_OUT);
+            send_off(next_to_give_way(), SL_PARK_CROWDED_OUT);
     }
     pthread_mutex_unlock(&parking.lock);
 }

@@ -43,7 +43,7 @@ is(join(' ', grep { ($pages->{$_} || '') !~ /^```.*?^```/ms } sort grep { $pages
 is(join(' ', grep { /^(?:SSL|SecureLayer)\w+$/ && !$directives{$_} } sort keys %$pages), '', '... and no entry is about none');
 
 my $names = without_comments(slurp("$top/mod_securelayer/httpd/variable_rows.h"));
-my %variables = map { $_ => 1 } $names =~ /^SL_VARIABLE\(\s*"(\w+)"/mg;
+my %variables = map { $_ => 1 } $names =~ /^SL_VARIABLE\(\s*"([^"]+)"/mg;
 ok(scalar keys %variables, 'the table of variables was read');
 my $variable_pages = entries('variables.md');
 is(missing([sort keys %variables], $variable_pages), '', 'each variable has its entry in docs/variables.md');

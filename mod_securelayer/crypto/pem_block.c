@@ -27,6 +27,8 @@ static int next_line(sl_reader_t *text, line_t *line)
     while (at < text->end && *at != '\n' && *at != '\r')
         at++;
     line->end = at;
+    if (text->end - at >= 2 && at[0] == '\r' && at[1] == '\n')
+        at++;
     text->at = at < text->end ? at + 1 : at;
     while (line->start < line->end && is_blank(*line->start))
         line->start++;
@@ -99,8 +101,7 @@ static const unsigned char *skip_headers(const unsigned char *body, const unsign
         if (first && !memchr(line.start, ':', (apr_size_t)(line.end - line.start)))
             return body;
         first = 0;
-        /* CRLF gives an empty line after each line: only a second line end makes one that counts. */
-        if (line.start == line.end && line.end > body && !(line.end[-1] == '\r' && *line.end == '\n'))
+        if (line.start == line.end)
             return reader.at;
     }
     return body;

@@ -229,6 +229,20 @@ static const EVP_MD *digest_for(EVP_PKEY *key, const char *name)
     return EVP_get_digestbyname(name ? name : "SHA256");
 }
 
+/* The certificate as whoever reads it gets it: sets sorted, nothing left of how it was put together. */
+static X509 *as_read(X509 *made)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509(made, &der);
+    const unsigned char *at = der;
+    X509 *cert = length > 0 ? d2i_X509(NULL, &at, length) : NULL;
+
+    MUST(cert);
+    OPENSSL_free(der);
+    X509_free(made);
+    return cert;
+}
+
 X509 *material_cert(apr_pool_t *pool, const material_cert_t *what, EVP_PKEY *key, const material_pair_t *issuer)
 {
     X509 *cert = X509_new();
@@ -248,6 +262,7 @@ X509 *material_cert(apr_pool_t *pool, const material_cert_t *what, EVP_PKEY *key
         add_extensions(cert, issuer ? issuer->cert : cert, what);
     MUST(X509_sign(cert, signer, digest_for(signer, what->digest)));
     X509_NAME_free(parsed);
+    cert = as_read(cert);
     apr_pool_cleanup_register(pool, cert, free_cert, apr_pool_cleanup_null);
     return cert;
 }
@@ -476,9 +491,11 @@ material_bytes_t material_pkcs12(apr_pool_t *pool, const material_pair_t *pair, 
 
 static PKCS7 *certificates_only(STACK_OF(X509) *certificates)
 {
-    PKCS7 *file = PKCS7_sign(NULL, NULL, certificates, NULL, PKCS7_DETACHED);
+    PKCS7 *file = PKCS7_new();
 
-    MUST(file);
+    MUST(file && PKCS7_set_type(file, NID_pkcs7_signed) && PKCS7_content_new(file, NID_pkcs7_data));
+    for (int i = 0; i < sk_X509_num(certificates); i++)
+        MUST(PKCS7_add_certificate(file, sk_X509_value(certificates, i)));
     return file;
 }
 

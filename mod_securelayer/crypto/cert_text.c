@@ -98,15 +98,18 @@ static const char *string_text(apr_pool_t *pool, const ASN1_STRING *string, unsi
     return take_text(pool, bio);
 }
 
+static const char *entry_text(apr_pool_t *pool, const X509_NAME *name, int at, int raw)
+{
+    return string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)),
+                       raw ? ASN1_STRFLGS_ESC_CTRL : ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT);
+}
+
 const char *sl_cert_text_dn_part(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid, int index, int raw)
 {
     const X509_NAME *name = name_of(cert, which);
     int at = entry_position(name, nid, index);
 
-    if (at < 0)
-        return NULL;
-    return string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)),
-                       raw ? ASN1_STRFLGS_ESC_CTRL : ASN1_STRFLGS_ESC_CTRL | ASN1_STRFLGS_UTF8_CONVERT);
+    return at < 0 ? NULL : entry_text(pool, name, at, raw);
 }
 
 apr_array_header_t *sl_cert_text_dn_parts(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid)
@@ -116,7 +119,7 @@ apr_array_header_t *sl_cert_text_dn_parts(apr_pool_t *pool, X509 *cert, sl_dn_t 
     int at = -1;
 
     while ((at = X509_NAME_get_index_by_NID(name, nid, at)) >= 0) {
-        const char *text = string_text(pool, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, at)), 0);
+        const char *text = entry_text(pool, name, at, 0);
 
         APR_ARRAY_PUSH(texts, const char *) = text ? text : "";
     }

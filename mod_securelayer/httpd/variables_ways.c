@@ -8,11 +8,14 @@
 
 #include <apr_optional.h>
 #include <apr_strings.h>
+#include <string.h>
 #include <strings.h>
 
 #include "crypto/cert_text.h"
 #include "httpd/link.h"
 #include "httpd/variable_getters.h"
+
+#define FAILED "FAILED:"
 
 /* ---- log formats ---- */
 
@@ -40,14 +43,17 @@ static const char *log_short_name(request_rec *r, char *name)
         {"clientcert", "SSL_CLIENT_S_DN"},
         {"issuerdn", "SSL_CLIENT_I_DN"},
         {"cacert", "SSL_CLIENT_I_DN"},
-        {"errstr", "SSL_CLIENT_VERIFY_ERRSTR"},
     };
+    const char *verdict;
 
     for (apr_size_t i = 0; i < sizeof(short_names) / sizeof(short_names[0]); i++) {
         if (!strcasecmp(name, short_names[i].name))
             return for_log(r, short_names[i].variable);
     }
-    return "-";
+    if (strcasecmp(name, "errstr"))
+        return "-";
+    verdict = for_log(r, "SSL_CLIENT_VERIFY");
+    return strncmp(verdict, FAILED, sizeof(FAILED) - 1) ? "-" : verdict + sizeof(FAILED) - 1;
 }
 
 static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch)

@@ -14,6 +14,8 @@
 
 /* Four full records and their overhead (RFC 8446 section 5.2: at most 256 bytes each). */
 #define SCRATCH_SIZE (4 * (16384 + 256 + 5))
+/* What the network filter may hold back (THRESHOLD_MIN_WRITE of httpd's core). */
+#define SMALL_WRITE 4096
 /* No value that a socket's timeout can have. */
 #define NOT_CHANGED -2
 
@@ -184,16 +186,34 @@ static void make_to_send(sl_link_t *link)
         link->to_send = apr_brigade_create(link->c->pool, link->c->bucket_alloc);
 }
 
+apr_bucket *sl_brigade_copy(sl_link_t *link, const void *bytes, apr_size_t length)
+{
+    char *copy = malloc(length);
+
+    if (!copy)
+        abort();
+    memcpy(copy, bytes, length);
+    return apr_bucket_heap_create(copy, length, free, link->c->bucket_alloc);
+}
+
+/* What is small may be kept by the network filter until there is more: copied now it is copied once, and to a better
+ * place. */
+static apr_bucket *bucket_of_scratch(sl_link_t *link)
+{
+    const sl_scratch_t *scratch = link->scratch;
+
+    if (scratch->length < SMALL_WRITE)
+        return sl_brigade_copy(link, scratch->bytes, scratch->length);
+    return apr_bucket_transient_create((const char *)scratch->bytes, scratch->length, link->c->bucket_alloc);
+}
+
 apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last)
 {
     apr_status_t rv = APR_SUCCESS;
 
     make_to_send(link);
     if (link->scratch && link->scratch->length) {
-        apr_bucket *bucket =
-            apr_bucket_transient_create((char *)link->scratch->bytes, link->scratch->length, link->c->bucket_alloc);
-
-        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket);
+        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket_of_scratch(link));
     }
     if (last)
         APR_BRIGADE_INSERT_TAIL(link->to_send, last);
@@ -214,9 +234,7 @@ void sl_brigade_keep(sl_link_t *link)
         return;
     if (link->scratch->length) {
         make_to_send(link);
-        APR_BRIGADE_INSERT_TAIL(link->to_send,
-                                apr_bucket_heap_create((char *)link->scratch->bytes, link->scratch->length, NULL,
-                                                       link->c->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(link->to_send, sl_brigade_copy(link, link->scratch->bytes, link->scratch->length));
     }
     give_back_scratch(link);
 }

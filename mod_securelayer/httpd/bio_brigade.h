@@ -13,6 +13,9 @@ apr_status_t sl_brigade_write(void *link, const unsigned char *bytes, apr_size_t
 apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last);
 /* The same, and asks the network filter not to keep any of it back. Does nothing if there is nothing. */
 apr_status_t sl_brigade_flush(sl_link_t *link);
+/* A bucket with its own copy of the bytes. The memory comes from malloc: the connection's own allocator would keep
+ * 8 KiB for it as long as the connection lives. */
+apr_bucket *sl_brigade_copy(sl_link_t *link, const void *bytes, apr_size_t length);
 /* Keeps what was written for a later send: the thread's scratch memory is given back. */
 void sl_brigade_keep(sl_link_t *link);
 int sl_brigade_has_output(const sl_link_t *link);

@@ -23,8 +23,7 @@ static apr_status_t decrypt(sl_link_t *link)
             (void)sl_brigade_flush(link);
         return rv;
     }
-    APR_BRIGADE_INSERT_TAIL(link->plain,
-                            apr_bucket_heap_create((char *)record, length, NULL, link->c->bucket_alloc));
+    APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, record, length));
     return APR_SUCCESS;
 }
 

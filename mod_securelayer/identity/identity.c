@@ -168,9 +168,9 @@ static void review_ca(const review_t *review)
          "the certificate is a CA certificate (BasicConstraints: CA:TRUE); clients may refuse it");
 }
 
-static apr_int64_t days(apr_int64_t seconds)
+static const char *days_text(apr_pool_t *pool, apr_int64_t seconds)
 {
-    return seconds / DAY;
+    return seconds / DAY == 1 ? "1 day" : apr_psprintf(pool, "%" APR_INT64_T_FMT " days", seconds / DAY);
 }
 
 static void review_dates(const review_t *review, apr_int64_t now)
@@ -183,11 +183,11 @@ static void review_dates(const review_t *review, apr_int64_t now)
     if (soon > WARN_DAYS * DAY)
         soon = WARN_DAYS * DAY;
     if (left < 0)
-        warn(review, NULL, "Renew it", "the certificate expired on %s, %" APR_INT64_T_FMT " days ago",
-             sl_cert_text_not_after(pool, identity->leaf), days(-left));
+        warn(review, NULL, "Renew it", "the certificate expired on %s, %s ago",
+             sl_cert_text_not_after(pool, identity->leaf), days_text(pool, -left));
     else if (left < soon)
-        warn(review, NULL, "Renew it", "the certificate expires on %s, in %" APR_INT64_T_FMT " days",
-             sl_cert_text_not_after(pool, identity->leaf), days(left));
+        warn(review, NULL, "Renew it", "the certificate expires on %s, in %s",
+             sl_cert_text_not_after(pool, identity->leaf), days_text(pool, left));
     if (now < identity->not_before)
         warn(review, NULL, "Check the clock of this machine, or wait", "the certificate is not valid before %s",
              sl_cert_text_not_before(pool, identity->leaf));

@@ -162,6 +162,34 @@ static int take_certificates(build_t *build, const sl_pem_t *pem, int use, const
     return ok;
 }
 
+static void warn_of_expired_crl(build_t *build, X509_CRL *crl, const char *path, const sl_origin_t *origin, int *told)
+{
+    apr_int64_t until;
+    char *issuer;
+
+    if (!sl_openssl_time(X509_CRL_get0_nextUpdate(crl), &until) || until >= build->now || ++*told > WARNINGS_MAX)
+        return;
+    issuer = X509_NAME_oneline(X509_CRL_get_issuer(crl), NULL, 0);
+    warn(build, NULL, origin, path, "Fetch a new one: an expired CRL makes every verification against it fail",
+         apr_psprintf(build->scratch, "the CRL of %s has expired",
+                      issuer ? sl_text_escape(build->scratch, issuer, strlen(issuer), 300) : "?"));
+    OPENSSL_free(issuer);
+}
+
+/* Takes the CRLs of a file; false if OpenSSL refuses one. */
+static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, const sl_origin_t *origin)
+{
+    int told = 0, ok = 1;
+
+    for (int i = 0; ok && i < sk_X509_CRL_num(pem->crls); i++) {
+        X509_CRL *crl = sk_X509_CRL_value(pem->crls, i);
+
+        warn_of_expired_crl(build, crl, path, origin, &told);
+        ok = !build->trust->store || X509_STORE_add_crl(build->trust->store, crl);
+    }
+    return ok;
+}
+
 static void use_ca_file(build_t *build, const char *path, int use, const sl_origin_t *origin, const char *log_id)
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
@@ -174,7 +202,9 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
                                 sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with CA certificates in PEM form");
     }
-    else if (status == APR_SUCCESS && !take_certificates(build, &pem, use, path, NULL, origin, &told)) {
+    else if (status == APR_SUCCESS &&
+             (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
+              ((use & FOR_STORE) && !take_crls(build, &pem, path, origin)))) {
         status = sl_openssl_problem(why, path, "its certificates cannot be used");
     }
     if (status != APR_SUCCESS)
@@ -185,13 +215,16 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
 /* Is `name` a link by hash, "1a2b3c4d.0" (CRLs: "1a2b3c4d.r0")? */
 static int is_hash_link(const char *name, int crl, unsigned long *hash)
 {
-    const char *number = name + (crl ? 10 : 9);
+    const char *number;
 
     for (int i = 0; i < 8; i++) {
         if (!apr_isxdigit(name[i]) || apr_isupper(name[i]))
             return 0;
     }
-    if (name[8] != '.' || (crl && name[9] != 'r') || !apr_isdigit(*number))
+    if (name[8] != '.' || (crl && name[9] != 'r'))
+        return 0;
+    number = name + (crl ? 10 : 9);
+    if (!apr_isdigit(*number))
         return 0;
     while (apr_isdigit(*number))
         number++;
@@ -324,41 +357,20 @@ static void use_ca_path(build_t *build, const char *path, int use, const sl_orig
         fail(build, log_id, origin, path, NULL, "OpenSSL refuses the directory");
 }
 
-static void warn_of_expired_crl(build_t *build, X509_CRL *crl, const char *path, const sl_origin_t *origin, int *told)
-{
-    apr_int64_t until;
-    char *issuer;
-
-    if (!sl_openssl_time(X509_CRL_get0_nextUpdate(crl), &until) || until >= build->now || ++*told > WARNINGS_MAX)
-        return;
-    issuer = X509_NAME_oneline(X509_CRL_get_issuer(crl), NULL, 0);
-    warn(build, NULL, origin, path, "Fetch a new one: an expired CRL makes every verification against it fail",
-         apr_psprintf(build->scratch, "the CRL of %s has expired",
-                      issuer ? sl_text_escape(build->scratch, issuer, strlen(issuer), 300) : "?"));
-    OPENSSL_free(issuer);
-}
-
 static void use_crl_file(build_t *build, const char *path, const sl_origin_t *origin)
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
     sl_pem_t pem;
     apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
-    int told = 0, ok = 1;
 
     if (status == APR_SUCCESS && sk_X509_CRL_num(pem.crls) == 0) {
         status = sl_problem_set(why, APR_EGENERAL, path, "holds no CRL, but %s", sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with certificate revocation lists in PEM form");
     }
-    for (int i = 0; status == APR_SUCCESS && ok && i < sk_X509_CRL_num(pem.crls); i++) {
-        X509_CRL *crl = sk_X509_CRL_value(pem.crls, i);
-
-        warn_of_expired_crl(build, crl, path, origin, &told);
-        ok = !build->trust->store || X509_STORE_add_crl(build->trust->store, crl);
-    }
-    if (!ok)
+    if (status == APR_SUCCESS && !take_crls(build, &pem, path, origin))
         status = sl_openssl_problem(why, path, "its CRLs cannot be used");
     if (status != APR_SUCCESS)
-        tell(build, why, NULL, SL_PROBLEM_ERROR);
+        tell(build, why, "AH01901", SL_PROBLEM_ERROR);
     sl_pem_clear(&pem);
 }
 
@@ -368,7 +380,7 @@ static void use_crl_path(build_t *build, const char *path, const sl_origin_t *or
     int links, found = 0, told_broken = 0, told_expired = 0;
     X509_LOOKUP *lookup;
 
-    if (list_directory(build, path, origin, NULL, &names) != APR_SUCCESS)
+    if (list_directory(build, path, origin, "AH01901", &names) != APR_SUCCESS)
         return;
     files = distinct_files(build, path, names, 1, &links);
     for (int i = 0; i < files->nelts; i++) {
@@ -390,7 +402,7 @@ static void use_crl_path(build_t *build, const char *path, const sl_origin_t *or
         return;
     lookup = X509_STORE_add_lookup(build->trust->store, X509_LOOKUP_hash_dir());
     if (!lookup || !X509_LOOKUP_add_dir(lookup, path, X509_FILETYPE_PEM))
-        fail(build, NULL, origin, path, NULL, "OpenSSL refuses the directory");
+        fail(build, "AH01901", origin, path, NULL, "OpenSSL refuses the directory");
 }
 
 static void use_cas(build_t *build)
@@ -405,9 +417,9 @@ static void use_cas(build_t *build)
     if (source->ca_path)
         use_ca_path(build, source->ca_path, use, &source->ca_path_origin, "AH01895");
     if (source->names_file)
-        use_ca_file(build, source->names_file, FOR_NAMES, &source->names_file_origin, "AH01895");
+        use_ca_file(build, source->names_file, FOR_NAMES, &source->names_file_origin, "AH02210");
     if (source->names_path)
-        use_ca_path(build, source->names_path, FOR_NAMES, &source->names_path_origin, "AH01895");
+        use_ca_path(build, source->names_path, FOR_NAMES, &source->names_path_origin, "AH02210");
     if (sk_X509_NAME_num(build->trust->names) > 0 || build->problems->errors > errors)
         return;
     fail(build, "AH01896",

@@ -30,8 +30,8 @@ typedef struct sl_trust_t {
     int crl_missing_ok;          /* a certificate without a CRL of its issuer passes; the verify callback sees to it */
 } sl_trust_t;
 
-/* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH01896 no name found, AH01899 CRL check
- * without a CRL file or path; warnings: AH01902 CRLs given but check is none, an expired CA or CRL, a directory
+/* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH02210 unreadable file of names, AH01896 no
+ * name found, AH01899 CRL check without a CRL file or path, AH01901 unreadable CRL file; warnings: AH01902 CRLs given but check is none, an expired CA or CRL, a directory
  * without hash links (certificates in it are named to clients but not found when verifying).
  *
  * Of a hashed directory the certificates that its links lead to are put into the store at once, so that they are

@@ -58,10 +58,17 @@ static int is_engine_on(const server_rec *s, const sl_settings_t *settings)
     return protocol && !strcmp(protocol, "https") && sl_settings_get(settings, SL_CERTIFICATE_FILE);
 }
 
+/* The port of ServerName, else the one the host is reached by: it is part of the session scope too. */
+static unsigned port_of(const server_rec *s)
+{
+    if (s->port)
+        return s->port;
+    return s->addrs && s->addrs->host_port ? s->addrs->host_port : 443;
+}
+
 static const char *host_id(const sl_collect_t *in, const server_rec *s)
 {
-    return apr_psprintf(in->pool, "%s:%u", s->server_hostname ? s->server_hostname : "(no ServerName)",
-                        s->port ? s->port : 443);
+    return apr_psprintf(in->pool, "%s:%u", s->server_hostname ? s->server_hostname : "(no ServerName)", port_of(s));
 }
 
 /* ---- certificates ---- */

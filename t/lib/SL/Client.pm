@@ -83,11 +83,12 @@ sub s_client_command {
 # Sends `input` and reads until the server closes; without input it hangs up right after the handshake, with
 # stay => 1 it waits for the server (to see a TLS 1.3 server's alert about the client's certificate). Result: that of
 # run() with text (stdout and stderr), connected (did the handshake succeed), protocol, cipher, alpn, resumed,
-# verify (number), subject (of the server's certificate), group, alert (name, lower case) and reneg.
+# verify (number), subject (of the server's certificate), group, alert (name, lower case, of one received) and
+# alert_number.
 sub s_client {
     my ($self, $host, %o) = @_;
     my @stay = $o{stay} || length($o{input} // '') ? '-ign_eof' : ();
-    my $r = run([@{ $self->s_client_command($host, \%o) }, @stay], stdin => $o{input}, timeout => $o{timeout} || 20);
+    my $r = run([@{ $self->s_client_command($host, \%o) }, '-state', @stay], stdin => $o{input}, timeout => $o{timeout} || 20);
     my $text = $r->{text} = $r->{out} . $r->{err};
     my $find = sub { return $text =~ $_[0] ? $1 : undef };
     $r->{protocol} = $find->(qr/^New, (TLSv[\d.]+|SSLv3), Cipher/m) && $find->(qr/^\s*Protocol\s*: (\S+)/m)
@@ -99,8 +100,9 @@ sub s_client {
     $r->{subject} = $find->(qr/^subject=\s*(.*)$/m);
     $r->{group}   = $find->(qr/^(?:Server|Peer) Temp Key: (.*?)(?:, \d+ bits)?$/m)
         || $find->(qr/^Negotiated TLS1\.3 group: (.*)$/m);
-    $r->{alert} = $find->(qr/alert ([a-z ]+?)(?::|$)/m) || $find->(qr/:SSL alert number (\d+)/);
-    $r->{connected} = $r->{cipher} && $r->{cipher} ne '(NONE)' ? 1 : 0;
+    $r->{alert_number} = $find->(qr/:SSL alert number (\d+)/);
+    $r->{alert} = $find->(qr{:(?:ssl|tls)\S* alert ([a-z ]+?):}) || $r->{alert_number};
+    $r->{connected} = $r->{cipher} && $r->{cipher} ne '(NONE)' && $r->{err} !~ /^SSL_connect:(?:error|failed) in /m ? 1 : 0;
     return $r;
 }
 
@@ -113,7 +115,7 @@ sub gnutls {
             '--verify-hostname', $host,
             (exists $o{sni} && !defined $o{sni} ? '--disable-sni' : ('--sni-hostname', $o{sni} || $host)),
             certificate(\%o, '--x509certfile', '--x509keyfile'),
-            '--logfile', '/dev/stderr', @{ $o{args} || [] }, $self->{ip}
+            @{ $o{args} || [] }, $self->{ip}
         ],
         stdin => $o{input}, timeout => $o{timeout} || 20
     );

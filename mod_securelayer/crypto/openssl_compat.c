@@ -11,14 +11,24 @@
 #include <openssl/objects.h>
 #include <time.h>
 
+#ifdef HAVE_GROUP_NAME
+static const char *group_name(SSL *ssl)
+{
+    return SSL_get0_group_name(ssl);
+}
+#else
+static const char *group_name(SSL *ssl)
+{
+    int group = (int)SSL_get_negotiated_group(ssl);
+
+    return group ? SSL_group_to_name(ssl, group) : NULL;
+}
+#endif
+
 const char *sl_openssl_group_name(SSL *ssl)
 {
-#ifdef HAVE_GROUP_NAME
-    const char *name = SSL_get0_group_name(ssl);
-#else
-    int group = (int)SSL_get_negotiated_group(ssl);
-    const char *name = group ? SSL_group_to_name(ssl, group) : NULL;
-#endif
+    /* OpenSSL looks into the session without asking whether there is one yet. */
+    const char *name = SSL_get_session(ssl) ? group_name(ssl) : NULL;
 
     return name ? name : "";
 }
@@ -86,9 +96,20 @@ static const char *sigalg_name(SSL *ssl, int own)
 }
 #endif
 
+/* A scheme is chosen for every handshake, also for those in which the server then has nothing to sign. */
+static int server_signed(SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(ssl);
+    int exchange = cipher ? SSL_CIPHER_get_kx_nid(cipher) : NID_undef;
+
+    if (!cipher || SSL_session_reused(ssl))
+        return 0;
+    return exchange == NID_kx_any || exchange == NID_kx_ecdhe || exchange == NID_kx_dhe;
+}
+
 const char *sl_openssl_server_sigalg(SSL *ssl)
 {
-    return sigalg_name(ssl, SSL_is_server(ssl));
+    return server_signed(ssl) ? sigalg_name(ssl, SSL_is_server(ssl)) : "";
 }
 
 const char *sl_openssl_client_sigalg(SSL *ssl)

@@ -15,7 +15,7 @@
 
 #define PHRASE_MAX 1023      /* what PEM_do_header() takes */
 #define HEADERS_MAX 1024
-#define MAC_ROUNDS_MAX 50000000 /* some seconds; more is a mistake or mischief */
+#define MAC_ROUNDS_MAX 10000000 /* some seconds; more is a mistake or mischief */
 
 typedef enum { OPENED, WRONG_PHRASE, UNREADABLE, DAMAGED } outcome_t;
 typedef outcome_t opener_t(void *baton, const char *phrase, int length);

@@ -20,6 +20,7 @@ static struct {
     struct {
         sl_link_t *first, *last; /* by deadline */
     } queues[SL_STATE_OPEN + 1]; /* by what the connection waits for: its state */
+    apr_time_t watched_until; /* when the watcher looks again by itself */
     int count;
     int most;
     int running;
@@ -85,6 +86,7 @@ static void *watch(void *unused)
         apr_time_t now = apr_time_now();
 
         if (!link) {
+            parking.watched_until = APR_INT64_MAX;
             pthread_cond_wait(&parking.changed, &parking.lock);
         }
         else if (link->park_until <= now) {
@@ -93,6 +95,7 @@ static void *watch(void *unused)
         else {
             struct timespec until = {apr_time_sec(link->park_until), (long)apr_time_usec(link->park_until) * 1000};
 
+            parking.watched_until = link->park_until;
             pthread_cond_timedwait(&parking.changed, &parking.lock, &until);
         }
     }
@@ -146,7 +149,7 @@ void sl_parking_enter(sl_link_t *link, apr_time_t deadline)
         while (earlier && earlier->park_until > deadline)
             earlier = earlier->park_earlier;
         insert_after(earlier, link);
-        if (next_to_expire() == link)
+        if (deadline < parking.watched_until) /* waking it for every connection would cost a switch of threads each */
             pthread_cond_signal(&parking.changed);
         if (parking.count > parking.most)
             send_off(next_to_give_way(), SL_PARK_CROWDED_OUT);

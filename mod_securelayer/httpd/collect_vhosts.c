@@ -144,8 +144,8 @@ static void load_identity(sl_collect_t *in, const sl_source_t *source, const cha
     sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
     sl_identity_t *identity = NULL;
 
-    if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why)
-        != APR_SUCCESS) {
+    if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why) !=
+        APR_SUCCESS) {
         sl_problem_while(why, "certificate of %s", id);
         sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
         return;
@@ -176,8 +176,8 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
 /* Under `httpd -t` no other module has prepared its certificates yet. */
 static int others_may_bring_certificates(void)
 {
-    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG
-           && ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL && ap_find_linked_module("mod_md.c");
+    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG &&
+           ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL && ap_find_linked_module("mod_md.c");
 }
 
 static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *settings, const char *id)

@@ -579,8 +579,9 @@ static double cpu_of(apr_pool_t *pool, material_bytes_t bytes, int ours)
     return best;
 }
 
-/* As a ratio, so that a slow machine or a sanitizer does not matter. */
-static void usual_keys_are_read_in_a_fraction_of_the_time(void **state)
+/* As a ratio, so that a slow machine or a sanitizer does not matter. OpenSSL 3.0 needs some hundred microseconds, which
+ * is what we avoid; newer ones are quick themselves, and there it is enough not to be slower. */
+static void usual_keys_are_read_quickly(void **state)
 {
     static const char *const types[] = {"RSA", "P-256", "P-384", "ED25519"};
 
@@ -589,7 +590,7 @@ static void usual_keys_are_read_in_a_fraction_of_the_time(void **state)
         double ours = cpu_of(*state, pem, 1), usual = cpu_of(*state, pem, 0);
 
         print_message("# %s: %.0f us instead of %.0f us\n", types[i], ours * 1e6, usual * 1e6);
-        assert_true(ours < usual / 3);
+        assert_true(usual > 200e-6 ? ours < usual / 3 : ours < usual);
     }
 }
 
@@ -615,7 +616,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(too_much_is_refused),
     UNIT_TEST(files_that_cannot_be_read_say_why),
     UNIT_TEST(a_file_is_read),
-    UNIT_TEST(usual_keys_are_read_in_a_fraction_of_the_time),
+    UNIT_TEST(usual_keys_are_read_quickly),
 };
 
 UNIT_MAIN(tests)

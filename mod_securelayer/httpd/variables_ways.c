@@ -4,6 +4,7 @@
 
 #include <ap_expr.h>
 #include <http_config.h>
+#include <http_ssl.h>
 #include <mod_log_config.h>
 
 #include <apr_optional.h>
@@ -12,7 +13,6 @@
 #include <strings.h>
 
 #include "crypto/cert_text.h"
-#include "httpd/link.h"
 #include "httpd/variable_getters.h"
 
 #define FAILED "FAILED:"
@@ -80,8 +80,11 @@ typedef struct expr_name_t {
 static const char *expr_variable(ap_expr_eval_ctx_t *ctx, const void *data)
 {
     const expr_name_t *name = data;
-    const char *value = name->row ? sl_variable_value(ctx->p, ctx->s, ctx->c, ctx->r, name->row, name->rest) : NULL;
+    const char *value;
 
+    if (!name->row || !ap_ssl_conn_is_ssl(ctx->c))
+        return "";
+    value = sl_variable_value(ctx->p, ctx->s, ctx->c, ctx->r, name->row, name->rest);
     return value ? value : "";
 }
 

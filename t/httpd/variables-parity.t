@@ -19,21 +19,27 @@ my @san = (
 my $rich_dn = '/C=DE/ST=Sachsen/L=Görlitz/O=Größe, "Söhne" + Co\/KG/OU=First/OU=Zweite Ünit/OU=#3/CN=Änn Öther/CN=second name'
     . '/title=Dr./initials=A.Ö./GN=Änn/SN=Öther/description=tab' . "\there" . '/serialNumber=4711/UID=ann'
     . '/x500UniqueIdentifier=unique/emailAddress=ann@example.test/DC=example';
+# No whole number of days is left, so that none ends between the two runs.
+sub server { return $certs->server(@_, end => '+2190h') }
+sub client { my ($name, %o) = @_; return $certs->client($name, end => '+2190h', %o) }
+
 my %server = (
-    rsa => $certs->server('rsa.test', type => 'rsa',
+    rsa => server('rsa.test', type => 'rsa',
         names => [qw(rsa.test *.rsa.test email:post@rsa.test IP:127.0.0.1 otherName:1.3.6.1.5.5.7.8.7;IA5STRING:_https.rsa.test),
             'otherName:msUPN;UTF8:host@corp.example'],
         subject => '/C=DE/O=Sérver/OU=One/OU=Two/CN=rsa.test'),
-    ec => $certs->server('ec.test', type => 'ecdsa'),
+    ec => server('ec.test', type => 'ecdsa'),
 );
 my %client = (
-    rich         => $certs->client('rich',  names => \@san, subject => $rich_dn),
-    'ECDSA'      => $certs->client('ec',    type  => 'ecdsa'),
-    Ed25519      => $certs->client('ed',    type  => 'ed25519'),
-    intermediate => $certs->client('deep',  issuer => 'client-intermediate'),
-    expired      => $certs->client('late',  end    => '-1d'),
-    stranger     => $certs->client('other', issuer => 'other-ca'),
-    self         => $certs->client('self',  issuer => 'self'),
+    rich         => client('rich',  names => \@san, subject => $rich_dn),
+    'ECDSA'      => client('ec',    type  => 'ecdsa'),
+    Ed25519      => client('ed',    type  => 'ed25519'),
+    intermediate => client('deep',  issuer => 'client-intermediate'),
+    expired      => client('late',  end    => '-1d'),
+    stranger     => client('other', issuer => 'other-ca'),
+    self         => client('self',  issuer => 'self'),
+    extensions   => client('ext',   extensions => "1.2.3.4=ASN1:UTF8String:hello\n1.2.3.5=ASN1:IA5STRING:five\n"
+            . "1.2.3.6=ASN1:INTEGER:6\n1.2.3.7=ASN1:BMPSTRING:seven\nnsComment=a comment\n"),
 );
 my %unknown = map { $_ => 1 } qw(stranger self intermediate);    # the last sends its certificate without the chain
 my $ca = $certs->ca('client-ca');
@@ -142,6 +148,116 @@ parity(
     modules  => [qw(cgid env headers rewrite)],
     requests => \@requests,
     differs  => \%differs,
+);
+
+# ---- suites, versions, sections, extensions, resumption, plain HTTP ----
+
+my @extensions = map {
+    my $oid = $_;
+    map {"SetEnvIfExpr \"'$_' in PeerExtList('$oid')\" \"X_$oid $_\"\n"} 'hello', 'five', '6', 'seven', 'a comment',
+        'TLS Web Client Authentication', ''
+} qw(1.2.3.4 1.2.3.5 1.2.3.6 1.2.3.7 nsComment 2.16.840.1.113730.1.13 extendedKeyUsage 9.9.9 nonsense);
+
+sub sections {
+    my ($httpd) = @_;
+    my $ask = SL::Variables::ask();
+    $httpd->config(SL::Variables::config($httpd));
+    $httpd->config(<<"CONF");
+Listen 127.0.0.1:\${port_https}
+Listen 127.0.0.1:\${port_http}
+ServerAdmin admin\@example.test
+ScriptAliasMatch ^/(?:none|std|cert|both|legacy)/vars "\${cgi}/vars"
+<LocationMatch ^/(?:std|both|legacy)/>
+    SSLOptions +StdEnvVars
+</LocationMatch>
+<LocationMatch ^/(?:cert|both)/>
+    SSLOptions +ExportCertData
+</LocationMatch>
+<Location /legacy/>
+    SSLOptions +LegacyDNStringFormat
+</Location>
+<VirtualHost *:\${port_https}>
+    ServerName sections.test
+    SSLEngine on
+    SSLProtocol all
+    SSLCipherSuite ALL:\@SECLEVEL=0
+    SSLCertificateFile "$server{rsa}{cert}"
+    SSLCertificateKeyFile "$server{rsa}{key}"
+    SSLCACertificateFile "$ca"
+    SSLVerifyClient optional
+    @extensions
+$ask</VirtualHost>
+<VirtualHost *:\${port_http}>
+    ServerName plain.test
+    SSLOptions +StdEnvVars +ExportCertData
+$ask</VirtualHost>
+CONF
+}
+
+sub get { return "GET $_[0] HTTP/1.1\r\nHost: $_[1]\r\n" . ($_[2] // '') . "\r\n" }
+
+# Requests for several sections on one connection: what one section exports must not show in another.
+sub one_connection {
+    my ($client, $httpd) = @_;
+    my $stream = $client->tls('sections.test', cert => $client{rich});
+    my (%all, $n);
+    for my $section (qw(none std legacy std cert both none legacy both)) {
+        $stream->send(get("/$section/vars", 'sections.test'));
+        my $told = normal($httpd, SL::Variables::told($httpd, ($stream->response || {})->{body} // ''));
+        my $at = ++$n . " $section";
+        $all{"$at $_"} = $told->{$_} for keys %$told;
+    }
+    $stream->close;
+    return \%all;
+}
+
+sub resumed {
+    my ($flag) = @_;
+    return sub {
+        my ($client, $httpd) = @_;
+        my ($file, %all) = ($httpd->root . "/session$flag");
+        for my $time (1, 2) {
+            my $r = $client->s_client('sections.test', cert => $client{rich},
+                args => [$flag, $time == 1 ? '-sess_out' : '-sess_in', $file],
+                input => "GET /both/vars HTTP/1.0\r\nHost: sections.test\r\n\r\n");
+            my ($body) = $r->{out} =~ /\r\n\r\n(.*?)end\n/s;
+            my $told = normal($httpd, SL::Variables::told($httpd, $body // ''));
+            $all{"$time $_"} = $told->{$_} for keys %$told;
+        }
+        return \%all;
+    };
+}
+
+sub plain {
+    my ($client, $httpd) = @_;
+    my $r = $client->curl('http://plain.test:' . $httpd->port('http') . '/both/vars');
+    my $told = normal($httpd, SL::Variables::told($httpd, $r->{body}));
+    my $port = $httpd->port('http');
+    s/\b$port\b/PORT/g for values %$told;
+    return $told;
+}
+
+sub over {
+    my ($name, @args) = @_;
+    return { name => $name, run => ask('sections.test', args => ['-cipher', 'ALL:@SECLEVEL=0', @args], cert => $client{rich}) };
+}
+
+parity(
+    name     => 'variables elsewhere',
+    config   => \&sections,
+    modules  => [qw(cgid env headers rewrite)],
+    requests => [
+        over('TLS 1.0', '-tls1'), over('TLS 1.1', '-tls1_1'),
+        map({ over("suite $_", '-tls1_2', '-cipher', "$_:\@SECLEVEL=0") }
+            qw(AES128-SHA AES256-GCM-SHA384 DHE-RSA-AES128-SHA256 ECDHE-RSA-CHACHA20-POLY1305 CAMELLIA256-SHA ARIA128-GCM-SHA256)),
+        map({ over("suite $_", '-tls1_3', '-ciphersuites', $_) } qw(TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256)),
+        { name => 'extensions', run => ask('sections.test', cert => $client{extensions}) },
+        { name => 'extensions without a certificate', run => ask('sections.test') },
+        { name => 'sections on one connection', run => \&one_connection },
+        { name => 'TLS 1.2 resumed', run => resumed('-tls1_2') },
+        { name => 'TLS 1.3 resumed', run => resumed('-tls1_3') },
+        { name => 'plain HTTP',      run => \&plain },
+    ],
 );
 
 done_testing;

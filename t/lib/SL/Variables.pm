@@ -7,7 +7,7 @@ package SL::Variables;
 #   $httpd->config("<VirtualHost ...> ... " . SL::Variables::ask() . " ... </VirtualHost>");
 #   my $told = SL::Variables::told($httpd, $body);     body of a request to /cgi/vars
 #
-# $told is flat: "env SSL_CIPHER" (the environment), "expr NAME", "ssl() NAME", "rewrite NAME", "headers NAME", "log NAME".
+# $told is flat: "env SSL_CIPHER" (the environment, also what begins with X_), "expr NAME", "ssl() NAME", "rewrite NAME", "headers NAME", "log NAME".
 
 use strict;
 use warnings;
@@ -82,7 +82,7 @@ ScriptAlias /cgi/ "\${cgi}/"
     ScriptSock cgid
 </IfModule>
 LogFormat "$format" vars
-CustomLog logs/vars vars "expr=%{REQUEST_URI} =~ m#^/cgi/vars#"
+CustomLog logs/vars vars "expr=%{REQUEST_URI} =~ m#^/[a-z]+/vars#"
 CONF
 }
 
@@ -114,7 +114,7 @@ sub told {
         if ($name =~ /^(E|S|R|HTTP_H)_(.*)$/) {
             $told{"$ways{$1} $2"} = $1 eq 'E' || $1 eq 'S' ? decode_base64($env{$name}) : $env{$name};
         }
-        elsif ($name =~ /^(?:SSL_|HTTPS$)/) { $told{"env $name"} = $env{$name} }
+        elsif ($name =~ /^(?:SSL_|HTTPS$|X_)/) { $told{"env $name"} = $env{$name} }
     }
     my $log = log_line($httpd);
     while ($log =~ /^([^=\n]+)=(.*)$/mg) { $told{"log $1"} = $2 }
@@ -135,7 +135,7 @@ sub log_line {
         },
         10 * slow()
     );
-    return $line // '';
+    return $line // die "no line in $path";
 }
 
 1;

@@ -5,14 +5,27 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+/* The one that was shown to the client; NULL if it got none of ours. */
+static const sl_identity_t *shown_identity(const sl_conn_t *conn)
+{
+    const X509 *leaf = conn->ssl ? SSL_get_certificate(conn->ssl) : NULL;
+
+    for (int i = 0; conn->vhost && i < conn->vhost->identities->nelts; i++) {
+        const sl_identity_t *identity = APR_ARRAY_IDX(conn->vhost->identities, i, const sl_identity_t *);
+
+        if (identity->leaf == leaf)
+            return identity;
+    }
+    return NULL;
+}
+
 static const char *issuer_of(const sl_conn_t *conn, apr_pool_t *pool)
 {
-    const sl_identity_t *identity;
+    const sl_identity_t *identity = shown_identity(conn);
     char name[256];
 
-    if (!conn->vhost || !conn->vhost->identities->nelts)
+    if (!identity)
         return "the server's certificate";
-    identity = APR_ARRAY_IDX(conn->vhost->identities, 0, const sl_identity_t *);
     X509_NAME_oneline(X509_get_issuer_name(identity->leaf), name, sizeof(name));
     return apr_psprintf(pool, "the certificate in %s, issued by %s", identity->origin, name);
 }

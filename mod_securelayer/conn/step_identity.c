@@ -4,6 +4,18 @@
 
 #include <openssl/ssl.h>
 
+/* The profile lets OpenSSL choose; that would go before parameters of ours. */
+static int use_dh_parameters(SSL *ssl, EVP_PKEY *parameters)
+{
+    SSL_set_dh_auto(ssl, 0);
+    if (EVP_PKEY_up_ref(parameters) != 1)
+        return 0;
+    if (SSL_set0_tmp_dh_pkey(ssl, parameters) == 1)
+        return 1;
+    EVP_PKEY_free(parameters);
+    return 0;
+}
+
 static int attach(SSL *ssl, const sl_conn_t *conn, const sl_identity_t *identity)
 {
     STACK_OF(X509) *chain = identity->chain;
@@ -15,12 +27,7 @@ static int attach(SSL *ssl, const sl_conn_t *conn, const sl_identity_t *identity
         return 0;
     if (identity->ec_group && SSL_set1_groups_list(ssl, identity->ec_group) != 1)
         return 0;
-    if (identity->dh_parameters && EVP_PKEY_up_ref(identity->dh_parameters)
-        && SSL_set0_tmp_dh_pkey(ssl, identity->dh_parameters) != 1) {
-        EVP_PKEY_free(identity->dh_parameters);
-        return 0;
-    }
-    return 1;
+    return !identity->dh_parameters || use_dh_parameters(ssl, identity->dh_parameters);
 }
 
 int sl_step_identity(SSL *ssl, void *baton)

@@ -16,6 +16,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
+#define LOGGED_DN_MAX 300
 #define DNS_SRV_OID "1.3.6.1.5.5.7.8.7"
 
 static int dns_srv_nid = NID_undef;
@@ -75,6 +76,13 @@ const char *sl_cert_text_dn(apr_pool_t *pool, X509 *cert, sl_dn_t which, int leg
     text = line ? apr_pstrdup(pool, line) : NULL;
     OPENSSL_free(line);
     return text;
+}
+
+const char *sl_cert_text_dn_for_log(apr_pool_t *pool, X509 *cert, sl_dn_t which)
+{
+    const char *text = sl_cert_text_dn(pool, cert, which, 0);
+
+    return text ? sl_text_escape(pool, text, strlen(text), LOGGED_DN_MAX) : "?";
 }
 
 /* Index of the `index`-th entry with `nid`, negative if there are fewer. */
@@ -158,8 +166,7 @@ static const char *other_name_text(apr_pool_t *pool, const OTHERNAME *other, int
 {
     if (nid == NID_undef || OBJ_obj2nid(other->type_id) != nid || ASN1_TYPE_get(other->value) != type)
         return NULL;
-    return plain_text(pool, type == V_ASN1_UTF8STRING ? other->value->value.utf8string
-                                                      : other->value->value.ia5string);
+    return plain_text(pool, type == V_ASN1_UTF8STRING ? other->value->value.utf8string : other->value->value.ia5string);
 }
 
 static const char *general_name_text(apr_pool_t *pool, const GENERAL_NAME *name, sl_san_t kind)
@@ -384,4 +391,11 @@ apr_int64_t sl_cert_not_after(X509 *cert)
     apr_int64_t seconds;
 
     return sl_openssl_time(X509_get0_notAfter(cert), &seconds) ? seconds : 0;
+}
+
+void sl_cert_settle(X509 *cert)
+{
+    (void)X509_check_purpose(cert, -1, 0);
+    (void)X509_get0_pubkey(cert);
+    ERR_clear_error();
 }

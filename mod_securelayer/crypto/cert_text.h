@@ -13,6 +13,8 @@ typedef enum { SL_SAN_EMAIL, SL_SAN_DNS, SL_SAN_URI, SL_SAN_IP, SL_SAN_MSUPN, SL
 
 /* RFC 2253 order and escapes, UTF-8 kept: "CN=a.test,O=Example,C=US"; with `legacy` OpenSSL's one-line slash form. */
 const char *sl_cert_text_dn(apr_pool_t *pool, X509 *cert, sl_dn_t which, int legacy);
+/* The same for messages: cut after 300 bytes, everything but printable ASCII escaped; never NULL. */
+const char *sl_cert_text_dn_for_log(apr_pool_t *pool, X509 *cert, sl_dn_t which);
 /* One attribute of the DN: the `index`-th (from 0) of the attribute with OpenSSL NID `nid`. Converted to UTF-8 and
  * control characters escaped unless `raw`. */
 const char *sl_cert_text_dn_part(apr_pool_t *pool, X509 *cert, sl_dn_t which, int nid, int index, int raw);
@@ -26,7 +28,7 @@ int sl_cert_text_dn_count(X509 *cert, sl_dn_t which, int nid);
 apr_array_header_t *sl_cert_text_san(apr_pool_t *pool, X509 *cert, sl_san_t kind);
 const char *sl_cert_text_version(apr_pool_t *pool, X509 *cert);   /* "3" */
 const char *sl_cert_text_serial(apr_pool_t *pool, X509 *cert);    /* upper-case hex */
-const char *sl_cert_text_not_before(apr_pool_t *pool, X509 *cert);/* "Feb 21 16:28:02 2027 GMT" */
+const char *sl_cert_text_not_before(apr_pool_t *pool, X509 *cert); /* "Feb 21 16:28:02 2027 GMT" */
 const char *sl_cert_text_not_after(apr_pool_t *pool, X509 *cert);
 /* Whole days until notAfter from `now` (seconds since 1970), at least "0". */
 const char *sl_cert_text_remain(apr_pool_t *pool, X509 *cert, apr_int64_t now);
@@ -44,6 +46,10 @@ apr_array_header_t *sl_cert_text_extensions(apr_pool_t *pool, X509 *cert, const 
 /* notBefore / notAfter as seconds since 1970; 0 if unparsable. */
 apr_int64_t sl_cert_not_before(X509 *cert);
 apr_int64_t sl_cert_not_after(X509 *cert);
+
+/* Has OpenSSL compute what it otherwise computes at first use and keeps in the X509 (what its extensions say, its
+ * public key). Certificates that several threads share are settled before they do, so that no two are the first. */
+void sl_cert_settle(X509 *cert);
 
 /* Registers the object identifiers that OpenSSL lacks (id-on-dnsSRV 1.3.6.1.5.5.7.8.7) once per process. */
 void sl_cert_text_init(void);

@@ -31,7 +31,7 @@ static const struct {
     {AT_START, 4, "\x7f" "ELF", {"is a program", NULL}},
     {AT_START, 4, "%PDF", {"is a PDF document", NULL}},
     {AT_START, 15, "openssh-key-v1\0", {"is an OpenSSH key", "Convert a copy: ssh-keygen -p -m PKCS8 -f COPY"}},
-    {AT_TEXT, 20, "PuTTY-User-Key-File-", {"is a PuTTY key", "Convert it: puttygen %s -O private-openssh-new, then "
+    {AT_TEXT, 20, "PuTTY-User-Key-File-", {"is a PuTTY key", "Convert it: puttygen %s -O private-openssh-new -o NEW && "
                                                             "ssh-keygen -p -m PKCS8 -f NEW"}},
     {AT_TEXT, 4, "ssh-", {"is an OpenSSH public key", "Name a file in PEM form"}},
     {AT_TEXT, 11, "ecdsa-sha2-", {"is an OpenSSH public key", "Name a file in PEM form"}},
@@ -39,7 +39,7 @@ static const struct {
     {AT_TEXT, 1, "<", {"is a web page (HTML)", "Download the file itself instead of the page that shows it"}},
     {AT_TEXT, 1, "{", {"is JSON", "Take the PEM text out of it"}},
     {AT_TEXT, 12, "Certificate:",
-     {"is a certificate printed as text", "The PEM block (-----BEGIN CERTIFICATE-----) is missing; get the file again"}},
+     {"is a certificate printed as text", "Get the file again, with its PEM block (-----BEGIN CERTIFICATE-----)"}},
     {AT_TEXT, 14, "Bag Attributes",
      {"is what is left of a PKCS#12 conversion; it holds no PEM block", "Convert the PKCS#12 file again"}},
     {ANYWHERE, 6, "-BEGIN", {"holds a BEGIN line that is not as PEM has it",
@@ -50,7 +50,7 @@ static const struct {
 
 static const sl_file_look_t empty = {"is empty", "Put the certificate or key into it"};
 static const sl_file_look_t blank = {"holds nothing but blanks", "Put the certificate or key into it"};
-static const sl_file_look_t der = {"is binary (ASN.1), but no certificate, key, CRL, PKCS#7 or PKCS#12, or it is damaged",
+static const sl_file_look_t der = {"is binary (ASN.1), but no whole certificate, key, CRL, PKCS#7 or PKCS#12",
                                    NULL};
 static const sl_file_look_t binary = {"is binary, but no certificate, key, PKCS#7 or PKCS#12", NULL};
 static const sl_file_look_t text = {"is text without a PEM block", "A PEM block begins with a line like "
@@ -95,9 +95,9 @@ const sl_file_look_t *sl_file_look(const unsigned char *bytes, apr_size_t length
     for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
         apr_size_t from = looks[i].at == AT_TEXT ? start : 0;
 
-        if (looks[i].at == ANYWHERE ? contains(bytes, length, looks[i].bytes, looks[i].length)
-                                    : length - from >= looks[i].length &&
-                                          memcmp(bytes + from, looks[i].bytes, looks[i].length) == 0)
+        if (looks[i].at == ANYWHERE
+                ? contains(bytes, length, looks[i].bytes, looks[i].length)
+                : length - from >= looks[i].length && memcmp(bytes + from, looks[i].bytes, looks[i].length) == 0)
             return &looks[i].look;
     }
     if (bytes[0] == 0x30 && is_binary(bytes, length))

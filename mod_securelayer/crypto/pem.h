@@ -9,16 +9,13 @@
 #define SL_CRYPTO_PEM_H
 
 #include "base/problem.h"
+#include "crypto/passphrase.h"
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
 #define SL_PEM_BYTES_MAX (16 * 1024 * 1024)
 #define SL_PEM_ITEMS_MAX 100000 /* certificates, and as many CRLs */
-
-/* Asks for the pass phrase of `object`; writes at most `size` bytes and returns their number, -1 if there is none.
- * It is asked again after a wrong phrase, until it returns -1 or gives the same phrase twice in a row. */
-typedef int (*sl_pem_passphrase_t)(char *phrase, int size, const char *object, void *baton);
 
 /* What the caller is after. Keys are only counted when they are not wanted, so nobody is asked for the pass phrase of
  * a key that nobody needs. (PKCS#12 files are one sealed whole: their phrase is asked for in any case.) */

@@ -30,8 +30,8 @@ static int says_unsupported(unsigned long code)
     switch (ERR_GET_LIB(code)) {
     case ERR_LIB_EVP:
         return reason == EVP_R_UNSUPPORTED_ALGORITHM || reason == EVP_R_UNKNOWN_PBE_ALGORITHM ||
-               reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNKNOWN_CIPHER || reason == EVP_R_UNSUPPORTED_PRF ||
-               reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION;
+               reason == EVP_R_UNSUPPORTED_CIPHER || reason == EVP_R_UNKNOWN_CIPHER ||
+               reason == EVP_R_UNSUPPORTED_PRF || reason == EVP_R_UNSUPPORTED_KEY_DERIVATION_FUNCTION;
     case ERR_LIB_PKCS12:
         return reason == PKCS12_R_UNKNOWN_DIGEST_ALGORITHM || reason == PKCS12_R_UNSUPPORTED_PKCS12_MODE;
     case ERR_LIB_PEM:

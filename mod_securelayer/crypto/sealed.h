@@ -6,7 +6,11 @@
 #ifndef SL_CRYPTO_SEALED_H
 #define SL_CRYPTO_SEALED_H
 
-#include "crypto/pem.h"
+#include "base/problem.h"
+#include "crypto/passphrase.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
 
 typedef struct sl_asker_t {
     sl_pem_passphrase_t ask; /* NULL: nobody can be asked */

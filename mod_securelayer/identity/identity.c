@@ -2,29 +2,19 @@
  * key from it, start-up reviews it, the status page shows it. */
 #include "identity/identity.h"
 
-#include "base/text.h"
 #include "crypto/cert_text.h"
 
 #include <apr_strings.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/x509v3.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define DAY 86400
 #define WARN_DAYS 14
 #define NAMES_SHOWN 5
-
-/* OpenSSL computes what an X509's extensions say at first use and keeps it there. Doing so here means that no two
- * threads of a child are ever the first together. */
-static void settle(X509 *cert)
-{
-    (void)X509_check_purpose(cert, -1, 0);
-    (void)X509_get0_pubkey(cert);
-    ERR_clear_error();
-}
 
 sl_identity_t *sl_identity_new(X509 *leaf, STACK_OF(X509) *chain, EVP_PKEY *key, const char *origin)
 {
@@ -44,9 +34,9 @@ sl_identity_t *sl_identity_new(X509 *leaf, STACK_OF(X509) *chain, EVP_PKEY *key,
     identity->key = key;
     identity->not_before = sl_cert_not_before(leaf);
     identity->not_after = sl_cert_not_after(leaf);
-    settle(leaf);
+    sl_cert_settle(leaf);
     for (int i = 0; i < sk_X509_num(chain); i++)
-        settle(sk_X509_value(chain, i));
+        sl_cert_settle(sk_X509_value(chain, i));
     return identity;
 }
 
@@ -153,9 +143,7 @@ static void warn(const review_t *review, const char *log_id, const char *advice,
 
 static const char *name_of(const review_t *review, X509 *cert, sl_dn_t which)
 {
-    const char *text = sl_cert_text_dn(review->problems->pool, cert, which, 0);
-
-    return text ? sl_text_escape(review->problems->pool, text, strlen(text), 300) : "?";
+    return sl_cert_text_dn_for_log(review->problems->pool, cert, which);
 }
 
 static void review_ca(const review_t *review)
@@ -199,7 +187,8 @@ static void review_key(const review_t *review)
     int bits = EVP_PKEY_get_bits(key);
 
     if ((EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS")) && bits < 2048)
-        warn(review, NULL, "Make a new key of at least 2048 bits, or a P-256 one", "the RSA key has only %d bits", bits);
+        warn(review, NULL, "Make a new key of at least 2048 bits, or a P-256 one", "the RSA key has only %d bits",
+             bits);
     else if (EVP_PKEY_is_a(key, "EC") && bits < 224)
         warn(review, NULL, "Make a new key on P-256", "the elliptic curve key has only %d bits", bits);
 }
@@ -212,8 +201,8 @@ static void review_signature(const review_t *review, X509 *cert)
     if (X509_get_extension_flags(cert) & EXFLAG_SS || !X509_get_signature_info(cert, &digest, NULL, NULL, NULL))
         return;
     if (digest == NID_md5 || digest == NID_sha1 || digest == NID_md5_sha1 || digest == NID_md4 || digest == NID_md2)
-        warn(review, NULL, "Have it issued anew; clients refuse such signatures", "the certificate of %s is signed with %s",
-             name_of(review, cert, SL_DN_SUBJECT), OBJ_nid2sn(digest));
+        warn(review, NULL, "Have it issued anew; clients refuse such signatures",
+             "the certificate of %s is signed with %s", name_of(review, cert, SL_DN_SUBJECT), OBJ_nid2sn(digest));
 }
 
 static int issued(X509 *issuer, X509 *subject)

@@ -40,10 +40,11 @@ const char *sl_identity_key_type_of(const EVP_PKEY *key);
 int sl_identity_covers(const sl_identity_t *identity, const char *host);
 
 /* What a careful administrator would want to be told of it, as warnings in `problems`, all with `origin`:
- * AH01906 it is a CA certificate; expired; expires within 14 days (or a third of its lifetime if that is shorter); not yet valid;
- * weak key (RSA below 2048, EC below 224) or signature (MD5, SHA-1); incomplete or disordered chain (an issuer is
- * missing though the leaf is not self-signed, a certificate that signs nothing in the chain, root sent needlessly is
- * no warning); AH01909 when none of `names` (const char *, lower case) is covered, naming those that are not. `names` may be NULL. */
+ * AH01906 it is a CA certificate; expired; expires within 14 days (or a third of its lifetime if that is shorter); not
+ * yet valid; weak key (RSA below 2048, EC below 224) or signature (MD5, SHA-1); incomplete or disordered chain (an
+ * issuer is missing though the leaf is not self-signed, a certificate that signs nothing in the chain; root sent
+ * needlessly is no warning); AH01909 when none of `names` (const char *, lower case) is covered, naming the first
+ * five. `names` may be NULL. */
 void sl_identity_review(const sl_identity_t *identity, const apr_array_header_t *names, apr_int64_t now,
                         const sl_origin_t *origin, sl_problems_t *problems);
 

@@ -3,7 +3,6 @@
  * and in which order the rest is sent. */
 #include "identity/loader.h"
 
-#include "base/text.h"
 #include "crypto/cert_text.h"
 
 #include <apr_file_info.h>
@@ -120,13 +119,6 @@ static int belongs(X509 *cert, const EVP_PKEY *key)
     return yes;
 }
 
-static const char *subject_of(const load_t *load, X509 *cert)
-{
-    const char *text = sl_cert_text_dn(load->scratch, cert, SL_DN_SUBJECT, 0);
-
-    return text ? sl_text_escape(load->scratch, text, strlen(text), 300) : "?";
-}
-
 static apr_status_t no_match(const load_t *load)
 {
     X509 *first = sk_X509_value(load->cert_file.certificates, 0);
@@ -138,7 +130,7 @@ static apr_status_t no_match(const load_t *load)
     ERR_clear_error();
     status = sl_problem_set(load->why, APR_EGENERAL, certificate,
                             "the certificate of %s (%s key) does not belong to the private key in %s (%s)",
-                            subject_of(load, first), cert_type,
+                            sl_cert_text_dn_for_log(load->scratch, first, SL_DN_SUBJECT), cert_type,
                             key_is_apart(load->source) ? load->key_path : "the same file", key_type);
     if (strcmp(cert_type, key_type) != 0)
         sl_problem_advise(load->why,

@@ -8,7 +8,8 @@
 typedef struct sl_source_t {
     const char *certificate; /* path: leaf, then intermediates; may hold the key as well */
     const char *key;         /* path; NULL: in the certificate's file */
-    const char *chain;       /* path of SSLCertificateChainFile: the certificate's file then gives its leaf only; or NULL */
+    const char *chain;       /* path of SSLCertificateChainFile: the certificate's file then gives its leaf only; NULL:
+                                none */
     int first;               /* first certificate of its host: DH and EC parameters are looked for in it */
     sl_origin_t origin;      /* of the certificate's directive */
     sl_origin_t key_origin;

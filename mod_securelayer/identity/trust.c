@@ -73,13 +73,6 @@ static void fail(build_t *build, const char *log_id, const sl_origin_t *origin, 
     tell(build, why, log_id, SL_PROBLEM_ERROR);
 }
 
-static const char *name_text(const build_t *build, X509 *cert)
-{
-    const char *text = sl_cert_text_dn(build->scratch, cert, SL_DN_SUBJECT, 0);
-
-    return text ? sl_text_escape(build->scratch, text, strlen(text), 300) : "?";
-}
-
 /* Distinct names only, found by a hash: a bundle may have very many. */
 static int add_name(build_t *build, const X509_NAME *name)
 {
@@ -105,18 +98,9 @@ static int add_name(build_t *build, const X509_NAME *name)
     return 1;
 }
 
-/* OpenSSL computes what an X509's extensions say at first use and keeps it there: that must not happen in two threads
- * at once. */
-static void settle(X509 *cert)
-{
-    (void)X509_check_purpose(cert, -1, 0);
-    (void)X509_get0_pubkey(cert);
-    ERR_clear_error();
-}
-
 static int add_to_store(build_t *build, X509 *cert)
 {
-    settle(cert);
+    sl_cert_settle(cert);
     return X509_STORE_add_cert(build->trust->store, cert);
 }
 
@@ -139,7 +123,8 @@ static void warn_of_expired_ca(build_t *build, X509 *cert, const char *path, con
     if (!sl_openssl_time(X509_get0_notAfter(cert), &until) || until >= build->now || ++*told > WARNINGS_MAX)
         return;
     warn(build, NULL, origin, path, "Replace or remove it",
-         apr_psprintf(build->scratch, "the CA certificate of %s expired on %s", name_text(build, cert),
+         apr_psprintf(build->scratch, "the CA certificate of %s expired on %s",
+                      sl_cert_text_dn_for_log(build->scratch, cert, SL_DN_SUBJECT),
                       sl_cert_text_not_after(build->scratch, cert)));
 }
 
@@ -202,9 +187,8 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
                                 sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with CA certificates in PEM form");
     }
-    else if (status == APR_SUCCESS &&
-             (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
-              ((use & FOR_STORE) && !take_crls(build, &pem, path, origin)))) {
+    else if (status == APR_SUCCESS && (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
+                                       ((use & FOR_STORE) && !take_crls(build, &pem, path, origin)))) {
         status = sl_openssl_problem(why, path, "its certificates cannot be used");
     }
     if (status != APR_SUCCESS)
@@ -448,8 +432,9 @@ static void use_crls(build_t *build)
              source->crl_file ? source->crl_file : source->crl_path, "Set SSLCARevocationCheck to leaf or chain",
              "CRLs are given, but revocation is not checked");
     if (source->crl_check != SL_CRL_NONE && !given)
-        fail(build, "AH01899", &source->crl_check_origin, NULL, "Name the CRLs with SSLCARevocationFile or "
-                                                               "SSLCARevocationPath",
+        fail(build, "AH01899", &source->crl_check_origin, NULL,
+             "Name the CRLs with SSLCARevocationFile or "
+             "SSLCARevocationPath",
              "revocation is to be checked, but there is no CRL to check with");
     if (source->crl_check != SL_CRL_NONE && build->trust->store)
         X509_STORE_set_flags(build->trust->store, source->crl_check == SL_CRL_CHAIN

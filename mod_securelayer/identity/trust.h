@@ -13,7 +13,8 @@ typedef enum { SL_CRL_NONE, SL_CRL_LEAF, SL_CRL_CHAIN } sl_crl_check_t;
 
 /* What to build it from; any may be NULL. Origins are for messages. */
 typedef struct sl_trust_source_t {
-    const char *ca_file, *ca_path;     /* hashed directory: OpenSSL looks up by hash while verifying; all its files for names */
+    const char *ca_file;
+    const char *ca_path; /* hashed directory: looked up by hash while verifying; all its files are read for names */
     const char *names_file, *names_path; /* SSLCADNRequestFile/Path: the names sent instead of those of the CAs */
     const char *crl_file, *crl_path;
     sl_crl_check_t crl_check;
@@ -31,8 +32,9 @@ typedef struct sl_trust_t {
 } sl_trust_t;
 
 /* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH02210 unreadable file of names, AH01896 no
- * name found, AH01899 CRL check without a CRL file or path, AH01901 unreadable CRL file; warnings: AH01902 CRLs given but check is none, an expired CA or CRL, a directory
- * without hash links (certificates in it are named to clients but not found when verifying).
+ * name found, AH01899 CRL check without a CRL file or path, AH01901 unreadable CRL file; warnings: AH01902 CRLs
+ * given but check is none, an expired CA or CRL, a directory without hash links (certificates in it are named to
+ * clients but not found when verifying).
  *
  * Of a hashed directory the certificates that its links lead to are put into the store at once, so that they are
  * settled before threads share them; OpenSSL looks up in the directory what comes later.

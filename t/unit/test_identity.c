@@ -175,8 +175,10 @@ static void dates_are_warned_of(void **state)
     material_pair_t *short_lived = material_pair(*state, &brief, "P-256", NULL);
 
     assert_string_equal(review(*state, pair, NULL, NULL, until - 15 * MATERIAL_DAY), "");
-    assert_warns(review(*state, pair, NULL, NULL, until - 13 * MATERIAL_DAY), "expires on Feb 12 22:13:20 2024 GMT, in 13 days");
-    assert_warns(review(*state, pair, NULL, NULL, until + 3 * MATERIAL_DAY), "expired on Feb 12 22:13:20 2024 GMT, 3 days ago");
+    assert_warns(review(*state, pair, NULL, NULL, until - 13 * MATERIAL_DAY),
+                 "expires on Feb 12 22:13:20 2024 GMT, in 13 days");
+    assert_warns(review(*state, pair, NULL, NULL, until + 3 * MATERIAL_DAY),
+                 "expired on Feb 12 22:13:20 2024 GMT, 3 days ago");
     assert_warns(review(*state, pair, NULL, NULL, from - 1), "not valid before Nov 14 22:13:20 2023 GMT");
     /* Six days of life: a third is two. */
     assert_string_equal(review(*state, short_lived, NULL, NULL, from + 3 * MATERIAL_DAY), "");

@@ -113,13 +113,14 @@ static void a_chain_file_takes_the_place_of_the_rest(void **state)
     material_pair_t *root = material_ca(*state, "root", NULL), *sub = material_ca(*state, "sub", root);
     material_pair_t *leaf = material_server(*state, "a.test", "P-256", sub), *other = material_ca(*state, "x", NULL);
     const char *dir = material_dir(*state);
-    const char *cert = material_file(*state, dir, "c.pem",
-                                     join3(*state, material_cert_pem(*state, leaf->cert),
-                                           material_cert_pem(*state, other->cert),
-                                           material_key_pem(*state, leaf->key, NULL, NULL)));
-    const char *chain = material_file(*state, dir, "chain.pem", join3(*state, material_cert_pem(*state, root->cert),
-                                                                      material_cert_pem(*state, leaf->cert),
-                                                                      material_cert_pem(*state, sub->cert)));
+    const char *cert =
+        material_file(*state, dir, "c.pem",
+                      join3(*state, material_cert_pem(*state, leaf->cert), material_cert_pem(*state, other->cert),
+                            material_key_pem(*state, leaf->key, NULL, NULL)));
+    const char *chain =
+        material_file(*state, dir, "chain.pem",
+                      join3(*state, material_cert_pem(*state, root->cert), material_cert_pem(*state, leaf->cert),
+                            material_cert_pem(*state, sub->cert)));
 
     assert_loads(*state, load(*state, cert, NULL, chain), leaf, sub->cert, root->cert);
     assert_loads(*state, load(*state, cert, NULL, NULL), leaf, other->cert, NULL);
@@ -131,8 +132,9 @@ static void the_leaf_is_the_certificate_of_the_key(void **state)
     material_pair_t *ec = material_server(*state, "a.test", "P-256", ca);
     material_pair_t *rsa = material_server(*state, "a.test", "RSA", ca);
     const char *dir = material_dir(*state);
-    const char *both = material_file(*state, dir, "both.pem", material_join(*state, material_cert_pem(*state, ec->cert),
-                                                                            material_cert_pem(*state, rsa->cert)));
+    const char *both =
+        material_file(*state, dir, "both.pem",
+                      material_join(*state, material_cert_pem(*state, ec->cert), material_cert_pem(*state, rsa->cert)));
     const char *key = material_file(*state, dir, "rsa.key", material_key_pem(*state, rsa->key, NULL, NULL));
 
     assert_loads(*state, load(*state, both, key, NULL), rsa, ec->cert, NULL);
@@ -143,10 +145,10 @@ static void of_two_certificates_for_one_key_the_first_is_taken(void **state)
     material_pair_t *first = material_server(*state, "a.test", "RSA", NULL);
     material_pair_t *second = material_server(*state, "b.test", "RSA", NULL); /* the same RSA key */
     const char *dir = material_dir(*state);
-    const char *path = material_file(*state, dir, "both.pem",
-                                     join3(*state, material_cert_pem(*state, first->cert),
-                                           material_cert_pem(*state, second->cert),
-                                           material_key_pem(*state, first->key, NULL, NULL)));
+    const char *path =
+        material_file(*state, dir, "both.pem",
+                      join3(*state, material_cert_pem(*state, first->cert), material_cert_pem(*state, second->cert),
+                            material_key_pem(*state, first->key, NULL, NULL)));
 
     assert_loads(*state, load(*state, path, NULL, NULL), first, second->cert, NULL);
 }
@@ -156,15 +158,16 @@ static void a_key_that_does_not_belong_is_told_with_both_types(void **state)
     material_pair_t *leaf = material_server(*state, "a.test", "P-256", NULL);
     const char *dir = material_dir(*state);
     const char *cert = material_file(*state, dir, "c.pem", material_cert_pem(*state, leaf->cert));
-    const char *rsa = material_file(*state, dir, "rsa.key",
-                                    material_key_pem(*state, material_key(*state, "RSA"), NULL, NULL));
-    const char *ec = material_file(*state, dir, "ec.key",
-                                   material_key_pem(*state, material_key(*state, "P-256"), NULL, NULL));
+    const char *rsa =
+        material_file(*state, dir, "rsa.key", material_key_pem(*state, material_key(*state, "RSA"), NULL, NULL));
+    const char *ec =
+        material_file(*state, dir, "ec.key", material_key_pem(*state, material_key(*state, "P-256"), NULL, NULL));
     loaded_t loaded = load(*state, cert, rsa, NULL);
 
     assert_fails(*state, loaded, "AH02572",
-                 apr_psprintf(*state, "httpd.conf:1: SSLCertificateFile: %s: the certificate of CN=a.test (ECDSA key) "
-                                      "does not belong to the private key in %s (RSA)",
+                 apr_psprintf(*state,
+                              "httpd.conf:1: SSLCertificateFile: %s: the certificate of CN=a.test (ECDSA key) "
+                              "does not belong to the private key in %s (RSA)",
                               cert, rsa));
     assert_non_null(strstr(loaded.why->advice, "ECDSA"));
     loaded = load(*state, cert, ec, NULL);
@@ -244,8 +247,8 @@ static void keys_that_others_may_read_or_write_are_warned_of(void **state)
         assert_int_equal(loaded.status, APR_SUCCESS);
         assert_int_equal(loaded.problems->all->nelts, rows[i].text != NULL);
         if (rows[i].text)
-            assert_non_null(strstr(sl_problem_text(APR_ARRAY_IDX(loaded.problems->all, 0, sl_problem_t *), *state),
-                                   rows[i].text));
+            assert_non_null(
+                strstr(sl_problem_text(APR_ARRAY_IDX(loaded.problems->all, 0, sl_problem_t *), *state), rows[i].text));
         sl_identity_release(loaded.identity);
     }
 }

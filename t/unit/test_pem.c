@@ -210,8 +210,9 @@ static void blocks_come_in_any_order_and_keep_it(void **state)
     material_bytes_t all = material_key_pem(*state, leaf->key, NULL, NULL);
     sl_pem_t pem;
 
-    all = material_join(*state, material_text("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
-                                              "-----END EC PARAMETERS-----\nsome text: and more\n"),
+    all = material_join(*state,
+                        material_text("-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+                                      "-----END EC PARAMETERS-----\nsome text: and more\n"),
                         all);
     all = material_join(*state, all, material_cert_pem(*state, ca->cert));
     all = material_join(*state, all, material_crl_pem(*state, material_crl(*state, ca, NULL, 0)));
@@ -259,8 +260,9 @@ static void several_keys_are_counted_and_the_first_is_taken(void **state)
     EVP_PKEY *first = material_key(*state, "P-256"), *second = material_key(*state, "RSA");
     sl_pem_t pem;
 
-    must_read(*state, &pem, material_join(*state, material_key_pem(*state, first, NULL, NULL),
-                                          material_key_pem(*state, second, "AES-256-CBC", "x")));
+    must_read(*state, &pem,
+              material_join(*state, material_key_pem(*state, first, NULL, NULL),
+                            material_key_pem(*state, second, "AES-256-CBC", "x")));
     assert_int_equal(pem.keys, 2);
     assert_int_equal(EVP_PKEY_eq(pem.key, first), 1);
     sl_pem_clear(&pem);
@@ -457,8 +459,7 @@ static void what_is_something_else_is_told(void **state)
     };
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-        must_fail(*state,
-                  (material_bytes_t){rows[i].bytes, rows[i].length ? rows[i].length : strlen(rows[i].bytes)},
+        must_fail(*state, (material_bytes_t){rows[i].bytes, rows[i].length ? rows[i].length : strlen(rows[i].bytes)},
                   rows[i].text);
     must_fail(*state, material_request_pem(*state, key, "/CN=x"), "holds a certificate request, and neither");
     must_fail(*state, material_public_pem(*state, key), "holds a public key, and neither");
@@ -482,8 +483,8 @@ static void damage_is_told_with_its_line(void **state)
     must_fail(*state, material_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END PRIVATE KEY-----\n"),
               "does not match");
     must_fail(*state, material_pem(*state, "PRIVATE KEY", material_text("nonsense")), "PRIVATE KEY PEM block");
-    must_fail(*state, material_pem(*state, "CERTIFICATE", material_key_der(*state, material_key(*state, "RSA"), NULL,
-                                                                           NULL)),
+    must_fail(*state,
+              material_pem(*state, "CERTIFICATE", material_key_der(*state, material_key(*state, "RSA"), NULL, NULL)),
               "is damaged");
 }
 
@@ -531,9 +532,9 @@ static void files_that_cannot_be_read_say_why(void **state)
         sl_pem_t pem;
 
         why = sl_problem_make(*state);
-        assert_int_not_equal(sl_pem_read_file(&pem, apr_pstrcat(*state, dir, rows[i].name, NULL), SL_PEM_ALL, NULL,
-                                              NULL, *state, why),
-                             APR_SUCCESS);
+        assert_int_not_equal(
+            sl_pem_read_file(&pem, apr_pstrcat(*state, dir, rows[i].name, NULL), SL_PEM_ALL, NULL, NULL, *state, why),
+            APR_SUCCESS);
         assert_non_null(strstr(sl_problem_text(why, *state), rows[i].text));
         sl_pem_clear(&pem);
     }

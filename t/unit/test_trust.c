@@ -191,10 +191,11 @@ static void a_directory_without_links_gets_a_hint(void **state)
     material_file(*state, dir, "ca.pem", material_cert_pem(*state, material_ca(*state, "ca", NULL)->cert));
     trust = make(*state, &source);
     assert_non_null(trust);
-    assert_string_equal(told(*state),
-                        apr_psprintf(*state, "- httpd.conf:9: SSLCACertificatePath: %s: the directory holds "
-                                             "certificates but no hash links, by which alone they are found. "
-                                             "Run: openssl rehash %s\n", dir, dir));
+    assert_string_equal(told(*state), apr_psprintf(*state,
+                                                   "- httpd.conf:9: SSLCACertificatePath: %s: the directory holds "
+                                                   "certificates but no hash links, by which alone they are found. "
+                                                   "Run: openssl rehash %s\n",
+                                                   dir, dir));
     assert_string_equal(names_of(*state, trust), "/CN=ca");
     sl_trust_release(trust);
 }
@@ -203,7 +204,8 @@ static void what_cannot_be_used_is_told(void **state)
 {
     const char *dir = material_dir(*state), *empty = material_dir(*state);
     EVP_PKEY *key = material_key(*state, "P-256");
-    const char *ca = material_file(*state, dir, "ca.pem", material_cert_pem(*state, material_ca(*state, "ca", NULL)->cert));
+    const char *ca =
+        material_file(*state, dir, "ca.pem", material_cert_pem(*state, material_ca(*state, "ca", NULL)->cert));
     const char *junk = material_file(*state, dir, "junk", material_text("junk\n"));
     const char *key_file = material_file(*state, dir, "key", material_key_pem(*state, key, NULL, NULL));
     const sl_origin_t origin = {"httpd.conf", 3, "SSLCACertificateFile"};
@@ -270,7 +272,8 @@ static void a_missing_crl_fails_the_verification(void **state)
         .crl_check = SL_CRL_LEAF};
     sl_trust_t *trust = must_make(*state, &source);
 
-    assert_int_equal(verify(trust, material_client(*state, "c", "P-256", ca)->cert, NULL), X509_V_ERR_UNABLE_TO_GET_CRL);
+    assert_int_equal(verify(trust, material_client(*state, "c", "P-256", ca)->cert, NULL),
+                     X509_V_ERR_UNABLE_TO_GET_CRL);
     sl_trust_release(trust);
 }
 

@@ -76,10 +76,10 @@ static sl_step_t choose_vhost(sl_conn_t *conn)
 
 static sl_step_t look(sl_conn_t *conn)
 {
-    sl_problem_t *why = sl_problem_make(conn->hello_pool);
+    sl_problem_t why = {.pool = conn->hello_pool}; /* a peer that drips comes here once for each byte */
     sl_client_hello_t hello;
 
-    switch (sl_client_hello_read(&hello, &conn->bytes, why)) {
+    switch (sl_client_hello_read(&hello, &conn->bytes, &why)) {
     case SL_HELLO_MORE:
         return SL_STEP_READ;
     case SL_HELLO_DONE:
@@ -89,10 +89,10 @@ static sl_step_t look(sl_conn_t *conn)
         conn->state = SL_STATE_PLAIN;
         return SL_STEP_DONE;
     case SL_HELLO_GARBAGE:
-        return fail(conn, SL_FAIL_NOT_TLS, why);
+        return fail(conn, SL_FAIL_NOT_TLS, &why);
     default:
         send_alert(conn, SSL_AD_DECODE_ERROR);
-        return fail(conn, SL_FAIL_BAD_HELLO, why);
+        return fail(conn, SL_FAIL_BAD_HELLO, &why);
     }
 }
 

@@ -1,6 +1,7 @@
 /* The one pass over all servers that turns settings into virtual hosts.  Called by startup.c. */
 #include "httpd/collect_vhosts.h"
 
+#include <ap_listen.h>
 #include <ap_mpm.h>
 #include <http_core.h>
 #include <http_main.h>
@@ -22,7 +23,7 @@ typedef struct sl_collect_t {
     sl_problems_t *problems;
     sl_profile_set_t *profiles;
     sl_identity_cache_t *cache;
-    apr_hash_t *reviewed; /* "path\nnames" of identities whose warnings were given already */
+    apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
 } sl_collect_t;
 
@@ -47,6 +48,19 @@ static sl_identity_cache_t *find_cache(void)
 
 /* ---- is TLS on? ---- */
 
+/* What httpd gives the server as its protocol once it opens its listeners, which `httpd -t` does not come to. */
+static const char *protocol_of_listener(const server_rec *s)
+{
+    for (const server_addr_rec *address = s->addrs; address; address = address->next) {
+        for (const ap_listen_rec *listener = ap_listeners; listener; listener = listener->next) {
+            if (apr_sockaddr_equal(listener->bind_addr, address->host_addr) &&
+                listener->bind_addr->port == address->host_port)
+                return listener->protocol;
+        }
+    }
+    return NULL;
+}
+
 static int is_engine_on(const server_rec *s, const sl_settings_t *settings)
 {
     const sl_setting_t *engine = sl_settings_get(settings, SL_ENGINE);
@@ -55,6 +69,8 @@ static int is_engine_on(const server_rec *s, const sl_settings_t *settings)
     if (engine)
         return engine->number == SL_ENGINE_ON;
     protocol = ap_get_server_protocol((server_rec *)s);
+    if (!protocol)
+        protocol = protocol_of_listener(s);
     return protocol && !strcmp(protocol, "https") && sl_settings_get(settings, SL_CERTIFICATE_FILE);
 }
 
@@ -93,50 +109,40 @@ static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_s
         source->key = key ? key->text : NULL;
         source->key_origin = key ? key->origin : source->origin;
         source->chain = sl_settings_text(settings, SL_CERTIFICATE_CHAIN_FILE);
+        source->chain_origin = sl_settings_origin(settings, SL_CERTIFICATE_CHAIN_FILE);
         source->first = i == 0;
     }
     return sources;
 }
 
-/* Certificates that other modules bring (mod_md); returns how many. */
+/* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. */
 static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
                             apr_status_t (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
 {
     apr_array_header_t *certificates = apr_array_make(in->pool, 2, sizeof(const char *));
     apr_array_header_t *keys = apr_array_make(in->pool, 2, sizeof(const char *));
+    int own = sources->nelts, own_keys;
 
-    if (ask(s, in->pool, certificates, keys) != APR_SUCCESS || !certificates->nelts)
+    for (int i = 0; i < own; i++) {
+        APR_ARRAY_PUSH(certificates, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).certificate;
+        if (APR_ARRAY_IDX(sources, i, sl_source_t).key)
+            APR_ARRAY_PUSH(keys, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).key;
+    }
+    own_keys = keys->nelts;
+    if (ask(s, in->pool, certificates, keys) != APR_SUCCESS || certificates->nelts <= own)
         return 0;
-    for (int i = 0; i < sources->nelts; i++) /* theirs come complete: a chain file of ours is not for them */
+    for (int i = 0; i < own; i++) /* theirs come complete: a chain file of ours is not for them */
         APR_ARRAY_IDX(sources, i, sl_source_t).chain = NULL;
-    for (int i = 0; i < certificates->nelts; i++) {
+    for (int i = own, key = own_keys; i < certificates->nelts; i++, key++) {
         sl_source_t *source = apr_array_push(sources);
 
         memset(source, 0, sizeof(*source));
         source->certificate = APR_ARRAY_IDX(certificates, i, const char *);
-        source->key = i < keys->nelts ? APR_ARRAY_IDX(keys, i, const char *) : NULL;
+        source->key = key < keys->nelts ? APR_ARRAY_IDX(keys, key, const char *) : NULL;
         source->first = sources->nelts == 1;
         source->origin.directive = source->key_origin.directive = "a certificate of another module";
     }
-    return certificates->nelts;
-}
-
-static void add_name(apr_array_header_t *names, const char *name)
-{
-    char host[SL_HOST_MAX + 1];
-
-    if (name && sl_text_host(host, name, strlen(name)) && !strpbrk(host, "*?"))
-        APR_ARRAY_PUSH(names, const char *) = apr_pstrdup(names->pool, host);
-}
-
-static apr_array_header_t *exact_names(const sl_collect_t *in, const server_rec *s)
-{
-    apr_array_header_t *names = apr_array_make(in->scratch, 4, sizeof(const char *));
-
-    add_name(names, s->server_hostname);
-    for (int i = 0; s->names && i < s->names->nelts; i++)
-        add_name(names, APR_ARRAY_IDX(s->names, i, const char *));
-    return names;
+    return certificates->nelts - own;
 }
 
 static void load_identity(sl_collect_t *in, const sl_source_t *source, const char *id, apr_array_header_t *identities)
@@ -154,22 +160,40 @@ static void load_identity(sl_collect_t *in, const sl_source_t *source, const cha
     APR_ARRAY_PUSH(identities, sl_identity_t *) = identity;
 }
 
+/* As in mod_ssl ServerName alone counts: an alias may be there for plain HTTP only. */
+static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_t *source,
+                         const sl_identity_t *identity)
+{
+    char host[SL_HOST_MAX + 1];
+    const char *name = s->server_hostname;
+
+    if (!name || !sl_text_host(host, name, strlen(name)) || sl_identity_covers(identity, host))
+        return;
+    sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01909", &source->origin,
+                    apr_pstrdup(in->pool, source->certificate), "Check ServerName, or get a certificate for that name",
+                    "the certificate does not cover the host's name, %s", apr_pstrdup(in->pool, host));
+}
+
+/* A certificate that many hosts share is reviewed once; whether it covers a host's name is told for each. */
+static void review(sl_collect_t *in, const server_rec *s, const sl_source_t *source, const sl_identity_t *identity)
+{
+    if (!apr_hash_get(in->reviewed, &identity, sizeof(identity))) {
+        apr_hash_set(in->reviewed, apr_pmemdup(in->pool, &identity, sizeof(identity)), sizeof(identity), "");
+        sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
+    }
+    warn_of_name(in, s, source, identity);
+}
+
 static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
                             apr_array_header_t *identities)
 {
-    apr_array_header_t *names = exact_names(in, s);
-
     for (int i = 0; i < sources->nelts; i++) {
         const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
         int before = identities->nelts;
-        const char *seen = apr_pstrcat(in->scratch, source->certificate, "\n", id, NULL);
 
         load_identity(in, source, id, identities);
-        if (identities->nelts > before && !apr_hash_get(in->reviewed, seen, APR_HASH_KEY_STRING)) {
-            apr_hash_set(in->reviewed, seen, APR_HASH_KEY_STRING, "");
-            sl_identity_review(APR_ARRAY_IDX(identities, before, sl_identity_t *), names, in->now, &source->origin,
-                               in->problems);
-        }
+        if (identities->nelts > before)
+            review(in, s, source, APR_ARRAY_IDX(identities, before, const sl_identity_t *));
     }
 }
 
@@ -184,6 +208,8 @@ static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *se
 {
     sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
 
+    if (settings->refused) /* it was told already what is wrong, and that may be all */
+        return;
     sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02572", &origin, id,
                     "Add SSLCertificateFile and SSLCertificateKeyFile, or switch SSLEngine off for it",
                     "TLS is on for this host, but it has no certificate");
@@ -196,9 +222,10 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
     sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
 
     if (on && s->port == 80)
-        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01915", &origin, id, NULL,
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01915", &origin, id,
+                        "Set SSLEngine off, or give the host another port",
                         "TLS is on although this host is for port 80, the port of plain HTTP");
-    if (!on && s->port == 443)
+    if (!on && s->port == 443 && !settings->refused)
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01916", NULL, id, "Set SSLEngine on",
                         "TLS is off although this host is for port 443, the port of HTTPS");
 }

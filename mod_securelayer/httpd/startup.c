@@ -8,9 +8,11 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
+#include <string.h>
 
 #include "crypto/cert_text.h"
 #include "httpd/collect_vhosts.h"
+#include "httpd/directives.h"
 #include "httpd/dropin.h"
 #include "httpd/listeners.h"
 #include "httpd/log.h"
@@ -33,18 +35,62 @@ static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratc
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, NULL, "SL0001: mod_securelayer: %s", conflict);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    OPENSSL_init_ssl(OPENSSL_INIT_ENGINE_ALL_BUILTIN | OPENSSL_INIT_LOAD_CONFIG, NULL);
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
     sl_cert_text_init();
+    sl_directives_begin(pool);
     return OK;
+}
+
+/* httpd reads its configuration twice before it serves; what holds up nothing is told the second time. */
+static int is_rehearsal(void)
+{
+    return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG &&
+           ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
+}
+
+static int is_refused_line(const sl_problems_t *refused, const sl_origin_t *origin)
+{
+    for (int i = 0; i < refused->all->nelts; i++) {
+        const sl_origin_t *told = &APR_ARRAY_IDX(refused->all, i, const sl_problem_t *)->origin;
+
+        if (told->line == origin->line && told->file && origin->file && !strcmp(told->file, origin->file))
+            return 1;
+    }
+    return 0;
+}
+
+static void add_found(sl_problems_t *all, const sl_problems_t *found, const sl_problems_t *refused,
+                      sl_gravity_t gravity)
+{
+    for (int i = 0; i < found->all->nelts; i++) {
+        sl_problem_t *why = APR_ARRAY_IDX(found->all, i, sl_problem_t *);
+
+        if (why->gravity == gravity && !is_refused_line(refused, &why->origin))
+            sl_problems_keep(all, why, gravity);
+    }
+}
+
+/* Errors before warnings: what was refused while reading, then what was found. A line is told of once. */
+static sl_problems_t *all_problems(apr_pool_t *pool, const sl_problems_t *refused, const sl_problems_t *found)
+{
+    sl_problems_t *all = sl_problems_make(pool);
+
+    for (int i = 0; i < refused->all->nelts; i++)
+        sl_problems_keep(all, APR_ARRAY_IDX(refused->all, i, sl_problem_t *), SL_PROBLEM_ERROR);
+    add_found(all, found, refused, SL_PROBLEM_ERROR);
+    add_found(all, found, refused, SL_PROBLEM_WARNING);
+    return all;
 }
 
 static int collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
 {
-    sl_problems_t *problems = sl_problems_make(pool);
+    sl_problems_t *found = sl_problems_make(pool), *all;
 
-    sl_collect_vhosts(pool, scratch, s, problems);
-    sl_log_problems(problems, s);
-    return problems->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
+    sl_collect_vhosts(pool, scratch, s, found);
+    all = all_problems(pool, sl_directives_refused(), found);
+    if (all->errors || !is_rehearsal())
+        sl_log_problems(all, s);
+    return all->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
 /* `httpd -t` ends before post_config, and is to find what a start finds. */
@@ -65,6 +111,31 @@ static const char *version_component(apr_pool_t *pool)
                   : version;
 }
 
+/* httpd -t -D DUMP_CERTS: the certificate files of the configuration. */
+static void dump_certificates(apr_pool_t *pool, server_rec *main_server)
+{
+    apr_file_t *out = NULL;
+
+    if (!ap_exists_config_define("DUMP_CERTS") || apr_file_open_stdout(&out, pool) != APR_SUCCESS)
+        return;
+    apr_file_printf(out, "Server certificates:\n");
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_setting_t *files = sl_settings_get(sl_config_of_server(s)->settings, SL_CERTIFICATE_FILE);
+
+        for (int i = 0; files && i < files->count; i++)
+            apr_file_printf(out, "  %s\n", files->values[i].text);
+    }
+}
+
+/* A library older than the one the module was built with may lack what the module counts on. */
+static void compare_libraries(server_rec *s)
+{
+    if (OpenSSL_version_num() < OPENSSL_VERSION_NUMBER && !is_rehearsal())
+        ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                     "AH01882: this module was built with %s, but runs with the older %s: build it anew", built_with,
+                     OpenSSL_version(OPENSSL_VERSION));
+}
+
 static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
 {
     int rv = collect(pool, scratch, s);
@@ -72,6 +143,7 @@ static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scrat
     (void)log_pool;
     if (rv != OK)
         return rv;
+    compare_libraries(s);
     sl_vhost_choice_build(pool, s);
     sl_listeners_prepare(s);
     ap_add_version_component(pool, version_component(scratch));
@@ -85,5 +157,6 @@ void sl_startup_register(apr_pool_t *pool)
     (void)pool;
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_LAST);
+    ap_hook_test_config(dump_certificates, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, proxy, APR_HOOK_MIDDLE);
 }

@@ -6,10 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What the loader warned of, told again whenever the identity is asked for. Texts are malloc'ed, as everything here. */
+typedef struct sl_kept_warning_t {
+    struct sl_kept_warning_t *next;
+    char *log_id, *object, *reason, *advice;
+    int is_of_key; /* it happened to the key's directive */
+} sl_kept_warning_t;
+
 typedef struct sl_cached_t {
     struct sl_cached_t *next;
-    char *stamp; /* malloc'ed: the source and what its files looked like */
+    char *stamp; /* the source and what its files looked like */
     sl_identity_t *identity;
+    sl_kept_warning_t *warnings;
     int wanted;
 } sl_cached_t;
 
@@ -31,9 +39,11 @@ static const char *stamp_file(const char *path, apr_pool_t *scratch)
     if (!path)
         return "-\n";
     memset(&info, 0, sizeof(info));
-    apr_stat(&info, path, APR_FINFO_IDENT | APR_FINFO_SIZE | APR_FINFO_MTIME, scratch);
-    return apr_psprintf(scratch, "%s %" APR_UINT64_T_FMT " %" APR_UINT64_T_FMT " %" APR_OFF_T_FMT " %" APR_TIME_T_FMT
-                        "\n", path, (apr_uint64_t)info.device, (apr_uint64_t)info.inode, info.size, info.mtime);
+    apr_stat(&info, path, APR_FINFO_IDENT | APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_CTIME, scratch);
+    return apr_psprintf(scratch,
+                        "%s %" APR_UINT64_T_FMT " %" APR_UINT64_T_FMT " %" APR_OFF_T_FMT " %" APR_TIME_T_FMT
+                        " %" APR_TIME_T_FMT "\n",
+                        path, (apr_uint64_t)info.device, (apr_uint64_t)info.inode, info.size, info.mtime, info.ctime);
 }
 
 static const char *stamp_source(const sl_source_t *source, apr_pool_t *scratch)
@@ -49,29 +59,119 @@ static unsigned bucket_of(const char *stamp)
     return apr_hashfunc_default(stamp, &length) % BUCKETS;
 }
 
+static char *keep_text(const char *text)
+{
+    char *copy = text ? strdup(text) : NULL;
+
+    if (text && !copy)
+        abort();
+    return copy;
+}
+
+static void *keep_zeroed(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static int is_of_key(const sl_source_t *source, const sl_origin_t *origin)
+{
+    return origin->directive && source->key_origin.directive &&
+           !strcmp(origin->directive, source->key_origin.directive);
+}
+
+static sl_kept_warning_t *keep_warnings(const sl_source_t *source, const sl_problems_t *problems)
+{
+    sl_kept_warning_t *first = NULL, **end = &first;
+
+    for (int i = 0; i < problems->all->nelts; i++) {
+        const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
+        sl_kept_warning_t *kept = *end = keep_zeroed(sizeof(*kept));
+
+        kept->log_id = keep_text(why->log_id);
+        kept->object = keep_text(why->object);
+        kept->reason = keep_text(why->reason);
+        kept->advice = keep_text(why->advice);
+        kept->is_of_key = is_of_key(source, &why->origin);
+        end = &kept->next;
+    }
+    return first;
+}
+
+static void tell(const sl_cached_t *cached, const sl_source_t *source, sl_problems_t *problems)
+{
+    for (const sl_kept_warning_t *kept = cached->warnings; kept; kept = kept->next)
+        sl_problems_add(problems, SL_PROBLEM_WARNING, kept->log_id ? apr_pstrdup(problems->pool, kept->log_id) : NULL,
+                        kept->is_of_key ? &source->key_origin : &source->origin,
+                        kept->object ? apr_pstrdup(problems->pool, kept->object) : NULL,
+                        kept->advice ? apr_pstrdup(problems->pool, kept->advice) : NULL, "%s", kept->reason);
+}
+
+static void drop(sl_cached_t *cached)
+{
+    sl_kept_warning_t *next;
+
+    for (sl_kept_warning_t *kept = cached->warnings; kept; kept = next) {
+        next = kept->next;
+        free(kept->log_id);
+        free(kept->object);
+        free(kept->reason);
+        free(kept->advice);
+        free(kept);
+    }
+    sl_identity_release(cached->identity);
+    free(cached->stamp);
+    free(cached);
+}
+
+static sl_cached_t *find(const sl_identity_cache_t *cache, const char *stamp)
+{
+    sl_cached_t *cached = cache->buckets[bucket_of(stamp)];
+
+    while (cached && strcmp(cached->stamp, stamp))
+        cached = cached->next;
+    return cached;
+}
+
+static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const char *stamp, const sl_source_t *source,
+                         sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch, sl_problem_t *why)
+{
+    sl_cached_t **bucket = &cache->buckets[bucket_of(stamp)];
+    sl_problems_t *warnings = sl_problems_make(scratch);
+    sl_identity_t *identity = NULL;
+    apr_status_t rv = sl_loader_load(&identity, source, passphrase, baton, scratch, warnings, why);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    *cached = keep_zeroed(sizeof(**cached));
+    (*cached)->stamp = keep_text(stamp);
+    (*cached)->identity = identity;
+    (*cached)->warnings = keep_warnings(source, warnings);
+    (*cached)->next = *bucket;
+    *bucket = *cached;
+    return APR_SUCCESS;
+}
+
 apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, sl_identity_t **identity, const sl_source_t *source,
                                     sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
                                     sl_problems_t *problems, sl_problem_t *why)
 {
     const char *stamp = stamp_source(source, scratch);
-    sl_cached_t **bucket = &cache->buckets[bucket_of(stamp)], *cached;
+    sl_cached_t *cached = find(cache, stamp);
     apr_status_t rv;
 
-    for (cached = *bucket; cached; cached = cached->next) {
-        if (!strcmp(cached->stamp, stamp))
-            break;
-    }
+    *identity = NULL;
     if (!cached) {
-        rv = sl_loader_load(identity, source, passphrase, baton, scratch, problems, why);
+        rv = load(cache, &cached, stamp, source, passphrase, baton, scratch, why);
         if (rv != APR_SUCCESS)
             return rv;
-        cached = calloc(1, sizeof(*cached));
-        if (!cached || !(cached->stamp = strdup(stamp)))
-            abort();
-        cached->identity = *identity;
-        cached->next = *bucket;
-        *bucket = cached;
     }
+    /* Hosts that share an identity share its warnings: once in each pass over the configuration. */
+    if (!cached->wanted)
+        tell(cached, source, problems);
     cached->wanted = 1;
     *identity = cached->identity;
     sl_identity_retain(*identity);
@@ -92,9 +192,7 @@ void sl_identity_cache_sweep(sl_identity_cache_t *cache)
                 continue;
             }
             *at = cached->next;
-            sl_identity_release(cached->identity);
-            free(cached->stamp);
-            free(cached);
+            drop(cached);
         }
     }
 }

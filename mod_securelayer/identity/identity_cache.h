@@ -1,5 +1,5 @@
 /* Identities that were loaded before, by the files they came from: the second pass of a start and a graceful restart
- * find theirs here as long as no file has changed (path, device, inode, size, modification time).
+ * find theirs here as long as no file has changed (path, device, inode, size, times of modification and change).
  * Lives in a pool that outlasts restarts; used by the parent's main thread only. */
 #ifndef SL_IDENTITY_IDENTITY_CACHE_H
 #define SL_IDENTITY_IDENTITY_CACHE_H
@@ -12,11 +12,12 @@ typedef struct sl_identity_cache_t sl_identity_cache_t;
 
 /* The records hold no pointers into the module's code, so that httpd may unload it between the passes. */
 sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool);
-/* As sl_loader_load(), but finds what is there already. The caller gets a reference. */
+/* As sl_loader_load(), but finds what is there already. The caller gets a reference. The loader's warnings are told
+ * with the first call for an identity after each sweep, loaded then or before. */
 apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, sl_identity_t **identity, const sl_source_t *source,
                                     sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
                                     sl_problems_t *problems, sl_problem_t *why) __attribute__((warn_unused_result));
-/* Forgets what was not asked for since the last call. */
+/* The pass over the configuration is over: forgets what was not asked for in it. */
 void sl_identity_cache_sweep(sl_identity_cache_t *cache);
 
 #endif

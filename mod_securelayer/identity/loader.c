@@ -172,7 +172,8 @@ static apr_status_t read_chain(load_t *load, STACK_OF(X509) **rest)
                                 sl_pem_describe(&load->chain_file, load->scratch));
     sl_problem_while(load->why, "as chain of %s", load->source->certificate);
     *rest = load->chain_file.certificates;
-    return blame(load, &load->source->origin, "AH01903", status);
+    return blame(load, load->source->chain_origin.directive ? &load->source->chain_origin : &load->source->origin,
+                 "AH01903", status);
 }
 
 /* Takes the issuer of `subject` out of `rest`; NULL if it is not there. */

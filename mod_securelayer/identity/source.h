@@ -13,6 +13,7 @@ typedef struct sl_source_t {
     int first;               /* first certificate of its host: DH and EC parameters are looked for in it */
     sl_origin_t origin;      /* of the certificate's directive */
     sl_origin_t key_origin;
+    sl_origin_t chain_origin;
 } sl_source_t;
 
 #endif

@@ -2,15 +2,13 @@
 #include "profile/compile.h"
 
 #include "crypto/openssl_error.h"
+#include "profile/conf_cmd.h"
 #include "profile/policy.h"
 
 #include <apr_strings.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Suites without authentication or encryption are never wanted, whatever the list says. */
-#define NEVER ":!aNULL:!eNULL:!EXP"
 
 typedef struct sl_compile_t {
     const sl_settings_t *settings;
@@ -35,23 +33,39 @@ static void complain(const sl_compile_t *in, sl_row_id_t row, const char *log_id
     sl_problems_add(in->problems, SL_PROBLEM_ERROR, log_id, &origin, in->host, advice, "%s", text);
 }
 
+static void warn_of_hole(const sl_compile_t *in)
+{
+    sl_origin_t origin = sl_settings_origin(in->settings, SL_PROTOCOL);
+
+    sl_problems_add(in->problems, SL_PROBLEM_WARNING, NULL, &origin, in->host,
+                    "Name the versions between as well, or leave the older ones out",
+                    "versions older than a version that is left out are not offered");
+}
+
 static void set_versions(const sl_compile_t *in)
 {
     static const struct {
         long bit;
         int version;
-    } versions[] = {{SL_TLS1_3, TLS1_3_VERSION}, {SL_TLS1_2, TLS1_2_VERSION}, {SL_TLS1_1, TLS1_1_VERSION},
-                    {SL_TLS1, TLS1_VERSION},     {SL_SSL3, SSL3_VERSION}};
+    } versions[] = {{SL_TLS1_3, TLS1_3_VERSION},
+                    {SL_TLS1_2, TLS1_2_VERSION},
+                    {SL_TLS1_1, TLS1_1_VERSION},
+                    {SL_TLS1, TLS1_VERSION},
+                    {SL_SSL3, SSL3_VERSION}};
     long wanted = sl_settings_number(in->settings, SL_PROTOCOL);
-    int highest = 0, lowest = 0;
+    int highest = 0, lowest = 0, hole = 0;
 
     for (apr_size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
-        if (wanted & versions[i].bit) {
+        if (!(wanted & versions[i].bit)) {
+            hole = highest;
+        }
+        else if (hole) {
+            warn_of_hole(in); /* what lies below can't be offered: OpenSSL knows a range of versions */
+            break;
+        }
+        else {
             highest = highest ? highest : versions[i].version;
             lowest = versions[i].version;
-        }
-        else if (highest) {
-            break; /* a hole: what lies below it can't be offered */
         }
     }
     if (!highest) {
@@ -59,8 +73,8 @@ static void set_versions(const sl_compile_t *in)
                  "no protocol version is left");
         return;
     }
-    if (SSL_CTX_set_min_proto_version(in->profile->ctx, lowest) != 1
-        || SSL_CTX_set_max_proto_version(in->profile->ctx, highest) != 1)
+    if (SSL_CTX_set_min_proto_version(in->profile->ctx, lowest) != 1 ||
+        SSL_CTX_set_max_proto_version(in->profile->ctx, highest) != 1)
         complain(in, SL_PROTOCOL, "AH02231", "Leave the oldest versions out",
                  "this OpenSSL does not offer these protocol versions");
 }
@@ -71,7 +85,7 @@ static void set_suites(const sl_compile_t *in)
     const char *suites = sl_settings_text(in->settings, SL_SUITES);
 
     sl_openssl_error_clear();
-    if (SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, NEVER, NULL)) != 1)
+    if (SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, SL_NEVER_SUITES, NULL)) != 1)
         complain(in, SL_CIPHERS, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
                  "no usable cipher suite in '%s': %s", ciphers, sl_openssl_error_take(in->scratch));
     if (suites && SSL_CTX_set_ciphersuites(in->profile->ctx, suites) != 1)
@@ -98,11 +112,12 @@ static void set_options(const sl_compile_t *in)
 {
     SSL_CTX *ctx = in->profile->ctx;
     const sl_settings_t *settings = in->settings;
-    const char *groups = sl_profile_known_groups(sl_policy(sl_settings_number(settings, SL_POLICY))->groups, in->scratch);
+    const char *groups =
+        sl_profile_known_groups(sl_policy(sl_settings_number(settings, SL_POLICY))->groups, in->scratch);
 
-    SSL_CTX_set_options(ctx, SSL_OP_ALL | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE
-                                 | SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | SSL_OP_NO_RENEGOTIATION
-                                 | SSL_OP_IGNORE_UNEXPECTED_EOF);
+    SSL_CTX_set_options(ctx, SSL_OP_ALL | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE |
+                                 SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | SSL_OP_NO_RENEGOTIATION |
+                                 SSL_OP_IGNORE_UNEXPECTED_EOF);
     if (sl_settings_number(settings, SL_HONOR_ORDER))
         SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
     if (!sl_settings_number(settings, SL_COMPRESSION))
@@ -116,7 +131,8 @@ static void set_options(const sl_compile_t *in)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);
     }
-    SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_dh_auto(ctx, 1);
@@ -166,49 +182,11 @@ static void set_verification(const sl_compile_t *in, apr_int64_t now)
     profile->verify_depth = (int)sl_settings_number(settings, SL_VERIFY_DEPTH);
     profile->crl_missing_ok = (sl_settings_number(settings, SL_CRL_CHECK) & SL_CRL_MISSING_OK) != 0;
     set_trust(in, now);
-    if (in->problems->errors == errors && profile->verify_mode == SL_VERIFY_REQUIRE
-        && (!profile->trust || !profile->trust->store))
+    if (in->problems->errors == errors && profile->verify_mode == SL_VERIFY_REQUIRE &&
+        (!profile->trust || !profile->trust->store))
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01897", &origin, in->host,
                         "Set SSLCACertificateFile to the CA that signs your clients' certificates",
                         "client certificates are required, but no CA to check them against is configured");
-}
-
-static void run_conf_cmd(const sl_compile_t *in, SSL_CONF_CTX *conf, const sl_value_t *value)
-{
-    const char *tab = strchr(value->text, '\t');
-    const char *name = apr_pstrmemdup(in->scratch, value->text, (apr_size_t)(tab - value->text));
-    const char *argument = tab + 1;
-    int rv;
-
-    if (!strcasecmp(name, "CipherString"))
-        argument = apr_pstrcat(in->scratch, argument, NEVER, NULL);
-    sl_openssl_error_clear();
-    rv = SSL_CONF_cmd(conf, name, argument);
-    if (rv > 0)
-        return;
-    sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02407", &value->origin, in->host,
-                    "The manual page SSL_CONF_cmd(3) lists what this OpenSSL knows",
-                    rv == -2 ? "OpenSSL does not know the command '%s'%s%s" : "'%s %s' was refused by OpenSSL: %s", name,
-                    rv == -2 ? "" : argument, rv == -2 ? "" : sl_openssl_error_take(in->scratch));
-}
-
-static void run_conf_cmds(const sl_compile_t *in)
-{
-    const sl_setting_t *commands = sl_settings_get(in->settings, SL_CONF_CMD);
-    SSL_CONF_CTX *conf = commands ? SSL_CONF_CTX_new() : NULL;
-
-    if (!conf)
-        return;
-    SSL_CONF_CTX_set_flags(conf, SSL_CONF_FLAG_FILE | SSL_CONF_FLAG_SERVER | SSL_CONF_FLAG_CERTIFICATE);
-    SSL_CONF_CTX_set_ssl_ctx(conf, in->profile->ctx);
-    for (int i = 0; i < commands->count; i++)
-        run_conf_cmd(in, conf, &commands->values[i]);
-    sl_openssl_error_clear();
-    if (SSL_CONF_CTX_finish(conf) != 1)
-        sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02407", &commands->values[0].origin, in->host, NULL,
-                        "OpenSSL refused the commands: %s", sl_openssl_error_take(in->scratch));
-    SSL_CONF_CTX_free(conf);
-    in->profile->has_own_certificate = SSL_CTX_get0_certificate(in->profile->ctx) != NULL;
 }
 
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
@@ -236,7 +214,8 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
     set_verification(&in, now);
     if (prepare)
         prepare(profile->ctx);
-    run_conf_cmds(&in);
+    sl_conf_cmd_run(profile->ctx, sl_settings_get(settings, SL_CONF_CMD), host, scratch, problems);
+    profile->has_own_certificate = SSL_CTX_get0_certificate(profile->ctx) != NULL;
     if (problems->errors > errors) {
         sl_profile_release(profile);
         return NULL;

@@ -19,7 +19,7 @@ typedef struct sl_profile_t {
     int verify_depth;        /* longest chain above the client's certificate */
     int crl_missing_ok;
     int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */
-    unsigned char scope[32]; /* SHA-256 of the settings that decide about client certificates: part of the session scope */
+    unsigned char scope[32]; /* SHA-256 of what decides about client certificates: part of the session scope */
 } sl_profile_t;
 
 /* How the connection layer gets its callbacks into every SSL_CTX; may be NULL (tests). */

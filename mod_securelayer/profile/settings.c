@@ -27,6 +27,7 @@ sl_settings_t *sl_settings_make(apr_pool_t *pool)
 
     settings->pool = pool;
     settings->set = apr_array_make(pool, 0, sizeof(sl_setting_t));
+    settings->refused = 0;
     return settings;
 }
 
@@ -76,6 +77,7 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
     int p = 0, c = 0;
 
     merged->pool = pool;
+    merged->refused = parent->refused || child->refused;
     merged->set = apr_array_make(pool, parent->set->nelts + child->set->nelts, sizeof(sl_setting_t));
     while (p < parent->set->nelts || c < child->set->nelts) {
         const sl_setting_t *from_parent = p < parent->set->nelts ? &APR_ARRAY_IDX(parent->set, p, sl_setting_t) : NULL;
@@ -151,17 +153,22 @@ const char *sl_settings_text(const sl_settings_t *settings, sl_row_id_t row)
     return NULL;
 }
 
+/* With its length: no text can pass for two others. */
+static const char *text_digest(const char *digest, const char *text, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s:%lu:%s", digest, text ? (unsigned long)strlen(text) : 0, text ? text : "");
+}
+
 static const char *row_digest(const sl_settings_t *settings, sl_row_id_t row, apr_pool_t *pool)
 {
     const sl_setting_t *setting = sl_settings_get(settings, row);
-    const char *text = apr_psprintf(pool, "%d=%ld", (int)row, sl_settings_number(settings, row));
+    const char *digest = apr_psprintf(pool, "%d=%ld", (int)row, sl_settings_number(settings, row));
 
     if (!setting)
-        return apr_pstrcat(pool, text, ":", sl_settings_text(settings, row) ? sl_settings_text(settings, row) : "", "\n",
-                           NULL);
-    for (int i = 0; i < setting->count; i++)
-        text = apr_pstrcat(pool, text, ":", setting->values[i].text ? setting->values[i].text : "", NULL);
-    return apr_pstrcat(pool, text, "\n", NULL);
+        digest = text_digest(digest, sl_settings_text(settings, row), pool);
+    for (int i = 0; setting && i < setting->count; i++)
+        digest = text_digest(digest, setting->values[i].text, pool);
+    return apr_pstrcat(pool, digest, "\n", NULL);
 }
 
 const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool)
@@ -178,8 +185,8 @@ const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_po
 const char *sl_settings_difference(const sl_settings_t *a, const sl_settings_t *b, int weight, apr_pool_t *pool)
 {
     for (int row = 0; row < SL_ROWS; row++) {
-        if ((rows[row].weight & weight)
-            && strcmp(row_digest(a, (sl_row_id_t)row, pool), row_digest(b, (sl_row_id_t)row, pool)))
+        if ((rows[row].weight & weight) &&
+            strcmp(row_digest(a, (sl_row_id_t)row, pool), row_digest(b, (sl_row_id_t)row, pool)))
             return rows[row].name;
     }
     return NULL;

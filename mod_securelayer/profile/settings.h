@@ -28,7 +28,7 @@ typedef enum {
     SL_KIND_FILE,      /* a regular, non-empty file; relative to the server root */
     SL_KIND_FILES,     /* the same; each use of the directive adds one */
     SL_KIND_DIR,
-    SL_KIND_NOTHING,   /* no argument */
+    SL_KIND_NOTHING,   /* arguments do not matter */
     SL_KIND_PROTOCOLS, /* SSLProtocol */
     SL_KIND_CIPHERS,   /* SSLCipherSuite */
     SL_KIND_CONF_CMD,  /* SSLOpenSSLConfCmd */
@@ -107,6 +107,7 @@ typedef struct sl_setting_t {
 typedef struct sl_settings_t {
     apr_pool_t *pool;
     apr_array_header_t *set; /* of sl_setting_t, ascending by row */
+    int refused;             /* arguments of some directive were wrong: not all that was meant is set here */
 } sl_settings_t;
 
 sl_settings_t *sl_settings_make(apr_pool_t *pool);
@@ -115,7 +116,8 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
 
 /* Reads the arguments of one directive into the record. `root` is the server root for relative paths, NULL: paths are
  * taken as they are and not looked at (configuration dumps). `words` are the arguments, already unquoted.
- * Returns APR_EINVAL with a reason that names the argument, what is allowed and what to do. */
+ * On failure `why` has the origin, and a reason that names the argument and what is allowed (APR_EINVAL), or the path
+ * as object and what is wrong with it (the file system's status, APR_EINVAL); the path is set all the same. */
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,
                                const char *root, const sl_origin_t *origin, sl_problem_t *why)
     __attribute__((warn_unused_result));

@@ -1,10 +1,15 @@
 /* Arguments of directives into settings.  One reader per kind; httpd/directives splits the line and calls. */
 #include "profile/settings.h"
 
+#include "crypto/openssl_error.h"
+#include "profile/conf_cmd.h"
+
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <errno.h>
+#include <limits.h>
+#include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,18 +83,30 @@ static apr_status_t wrong(const sl_arguments_t *in, const char *format, ...)
     va_start(args, format);
     text = apr_pvsprintf(in->settings->pool, format, args);
     va_end(args);
-    return sl_problem_set(in->why, APR_EINVAL, NULL, "%s %s", in->row->name, text);
+    return sl_problem_set(in->why, APR_EINVAL, NULL, "%s", text);
 }
 
 static apr_status_t want(const sl_arguments_t *in, int least, int most)
 {
     if (in->count >= least && in->count <= most)
         return APR_SUCCESS;
-    if (!most)
-        return wrong(in, "takes no arguments");
     if (least == most)
         return wrong(in, "takes %d argument%s, not %d: %s", least, least == 1 ? "" : "s", in->count, in->row->help);
-    return wrong(in, "does not take %d arguments: %s", in->count, in->row->help);
+    if (in->count < least)
+        return wrong(in, "takes at least %d argument%s: %s", least, least == 1 ? "" : "s", in->row->help);
+    return wrong(in, "takes at most %d arguments, not %d: %s", most, in->count, in->row->help);
+}
+
+/* As for most of httpd's own directives "" counts as a missing argument. */
+static apr_status_t want_text(const sl_arguments_t *in, int least, int most)
+{
+    apr_status_t rv = want(in, least, most);
+
+    for (int i = 0; rv == APR_SUCCESS && i < in->count; i++) {
+        if (!*in->words[i])
+            rv = wrong(in, "has an empty argument: %s", in->row->help);
+    }
+    return rv;
 }
 
 static apr_status_t read_flag(const sl_arguments_t *in)
@@ -117,10 +134,10 @@ static apr_status_t read_number(const sl_arguments_t *in)
         return rv;
     errno = 0;
     number = strtol(in->words[0], &end, 10);
-    if (end == in->words[0] || *end || errno)
+    if (end == in->words[0] || *end)
         return wrong(in, "must be a whole number, not '%s'", in->words[0]);
-    if (number < in->row->minimum || number > in->row->maximum)
-        return wrong(in, "must be between %ld and %ld, not %ld", in->row->minimum, in->row->maximum, number);
+    if (errno || number < in->row->minimum || number > in->row->maximum)
+        return wrong(in, "must be between %ld and %ld, not %s", in->row->minimum, in->row->maximum, in->words[0]);
     set_only(in, in->row->id, number, NULL);
     return APR_SUCCESS;
 }
@@ -151,61 +168,81 @@ static apr_status_t read_word(const sl_arguments_t *in)
         return rv;
     index = word_index(in->row->words, in->words[0], strlen(in->words[0]));
     if (index < 0)
-        return wrong(in, "does not know '%s': %s", in->words[0], in->row->help);
+        return wrong(in, "does not know '%s'; it takes %s", in->words[0], in->row->help);
     set_only(in, in->row->id, index, NULL);
     return APR_SUCCESS;
 }
 
 static apr_status_t read_text(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, 1);
+    apr_status_t rv = want_text(in, 1, 1);
 
     if (rv == APR_SUCCESS)
         set_only(in, in->row->id, 0, in->words[0]);
     return rv;
 }
 
-/* Makes the path absolute and looks whether it is what the directive wants. */
+/* ---- paths ---- */
+
+static apr_status_t wrong_path(const sl_arguments_t *in, apr_status_t status, const char *path, const char *reason)
+{
+    sl_problem_set(in->why, status, path, "%s", reason);
+    sl_problem_advise(in->why, "Check the path%s%s", *path == '/' ? "" : "; relative ones start at ",
+                      *path == '/' ? "" : in->root);
+    return status;
+}
+
+/* Makes the path absolute and looks whether it is what the directive wants. `*path` is set in any case. */
 static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_filetype_e type, const char **path)
 {
     apr_finfo_t info;
     apr_status_t rv;
-    char *merged = NULL;
+    char *merged = NULL, text[120];
 
     *path = word;
     if (!in->root)
         return APR_SUCCESS;
     rv = apr_filepath_merge(&merged, in->root, word, APR_FILEPATH_TRUENAME, in->settings->pool);
     if (!merged)
-        return wrong(in, "'%s' is no usable path", word);
+        return wrong_path(in, rv, word, "is no usable path");
     *path = merged;
     rv = apr_stat(&info, merged, APR_FINFO_TYPE | APR_FINFO_SIZE, in->settings->pool);
-    if (rv != APR_SUCCESS) {
-        char text[120];
-
-        return wrong(in, "'%s' can't be used: %s", merged, apr_strerror(rv, text, sizeof(text)));
-    }
+    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
+        return wrong_path(in, rv, merged, apr_strerror(rv, text, sizeof(text)));
     if (info.filetype != type)
-        return wrong(in, "'%s' is not a %s", merged, type == APR_DIR ? "directory" : "regular file");
+        return wrong_path(in, APR_EINVAL, merged, type == APR_DIR ? "is no directory" : "is no regular file");
     if (type == APR_REG && info.size == 0)
-        return wrong(in, "'%s' is empty", merged);
+        return wrong_path(in, APR_EINVAL, merged, "is empty");
     return APR_SUCCESS;
 }
 
+static apr_status_t refuse_token(const sl_arguments_t *in)
+{
+    sl_problem_set(in->why, APR_ENOTIMPL, in->words[0], "keys and certificates on a token are not supported yet");
+    sl_problem_advise(in->why, "Name files");
+    return APR_ENOTIMPL;
+}
+
+/* The path is kept also when nothing is there: certificates and keys belong together by their position. */
 static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
 {
     const char *path;
-    apr_status_t rv = want(in, 1, 1);
+    apr_status_t rv = want_text(in, 1, 1);
 
-    if (rv == APR_SUCCESS)
-        rv = check_path(in, in->words[0], type, &path);
     if (rv != APR_SUCCESS)
         return rv;
+    if (in->row->kind == SL_KIND_FILES && !strncmp(in->words[0], "pkcs11:", 7)) {
+        path = in->words[0];
+        rv = refuse_token(in);
+    }
+    else {
+        rv = check_path(in, in->words[0], type, &path);
+    }
     if (in->row->kind == SL_KIND_FILES)
         set_another(in, path);
     else
         set_only(in, in->row->id, 0, path);
-    return APR_SUCCESS;
+    return rv;
 }
 
 static apr_status_t read_file(const sl_arguments_t *in)
@@ -218,14 +255,14 @@ static apr_status_t read_dir(const sl_arguments_t *in)
     return read_path(in, APR_DIR);
 }
 
+/* mod_ssl takes no notice of arguments here, not even of "off". */
 static apr_status_t read_nothing(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 0, 0);
-
-    if (rv == APR_SUCCESS)
-        set_only(in, in->row->id, 1, NULL);
-    return rv;
+    set_only(in, in->row->id, 1, NULL);
+    return APR_SUCCESS;
 }
+
+/* ---- protocols and suites ---- */
 
 static long protocol_bits(const char *name)
 {
@@ -242,10 +279,34 @@ static long protocol_bits(const char *name)
     return 0;
 }
 
+/* A library built without SSLv3 takes the version and then has no suite for it. */
+static int speaks_ssl3(void)
+{
+    SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+    STACK_OF(SSL_CIPHER) *suites = NULL;
+    SSL *ssl = NULL;
+    int yes;
+
+    if (ctx) {
+        SSL_CTX_set_security_level(ctx, 0);
+        if (SSL_CTX_set_min_proto_version(ctx, SSL3_VERSION) == 1 &&
+            SSL_CTX_set_max_proto_version(ctx, SSL3_VERSION) == 1 && SSL_CTX_set_cipher_list(ctx, "ALL") == 1)
+            ssl = SSL_new(ctx);
+    }
+    if (ssl)
+        suites = SSL_get1_supported_ciphers(ssl);
+    yes = suites && sk_SSL_CIPHER_num(suites) > 0;
+    sk_SSL_CIPHER_free(suites);
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    sl_openssl_error_clear();
+    return yes;
+}
+
 /* "TLSv1.2 TLSv1.3" means both; a bare word after [+-] words starts the set anew, as in mod_ssl. */
 static apr_status_t read_protocols(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, 16);
+    apr_status_t rv = want(in, 1, INT_MAX);
     long protocols = 0;
     int bare = 0;
 
@@ -261,7 +322,9 @@ static apr_status_t read_protocols(const sl_arguments_t *in)
         if (!bits && !strcasecmp(word, "SSLv2"))
             return wrong(in, "can't switch SSLv2 on: no library speaks it any more");
         if (!bits)
-            return wrong(in, "does not know the protocol '%s': use SSLv3, TLSv1, TLSv1.1, TLSv1.2, TLSv1.3 or all", word);
+            return wrong(in, "does not know the protocol '%s': use TLSv1, TLSv1.1, TLSv1.2, TLSv1.3 or all", word);
+        if (bits == SL_SSL3 && sign != '-' && !speaks_ssl3())
+            return wrong(in, "can't switch SSLv3 on: this OpenSSL does not speak it");
         if (sign == '-')
             protocols &= ~bits;
         else if (sign == '+' || bare)
@@ -276,7 +339,7 @@ static apr_status_t read_protocols(const sl_arguments_t *in)
 
 static apr_status_t read_ciphers(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, 2);
+    apr_status_t rv = want_text(in, 1, 2);
 
     if (rv != APR_SUCCESS)
         return rv;
@@ -293,10 +356,23 @@ static apr_status_t read_ciphers(const sl_arguments_t *in)
 
 static apr_status_t read_conf_cmd(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 2, 2);
+    apr_status_t rv = want_text(in, 2, 2);
+    const char *value;
+    int type;
 
+    if (rv != APR_SUCCESS)
+        return rv;
+    type = sl_conf_cmd_type(in->words[0]);
+    if (type == SSL_CONF_TYPE_UNKNOWN) {
+        sl_problem_set(in->why, APR_EINVAL, NULL, "'%s' is no command that this OpenSSL knows", in->words[0]);
+        sl_problem_advise(in->why, "The manual page SSL_CONF_cmd(3) lists them");
+        return APR_EINVAL;
+    }
+    value = in->words[1];
+    if (type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR)
+        rv = check_path(in, in->words[1], type == SSL_CONF_TYPE_DIR ? APR_DIR : APR_REG, &value);
     if (rv == APR_SUCCESS)
-        set_another(in, apr_pstrcat(in->settings->pool, in->words[0], "\t", in->words[1], NULL));
+        set_another(in, apr_pstrcat(in->settings->pool, in->words[0], "\t", value, NULL));
     return rv;
 }
 
@@ -309,29 +385,36 @@ static apr_status_t read_crl_check(const sl_arguments_t *in)
         return rv;
     check = word_index("none|leaf|chain", in->words[0], strlen(in->words[0]));
     if (check < 0)
-        return wrong(in, "does not know '%s': %s", in->words[0], in->row->help);
+        return wrong(in, "does not know '%s'; it takes %s", in->words[0], in->row->help);
     if (in->count == 2 && strcasecmp(in->words[1], "no_crl_for_cert_ok"))
         return wrong(in, "does not know the flag '%s': only no_crl_for_cert_ok", in->words[1]);
     set_only(in, SL_CRL_CHECK, check | (in->count == 2 ? SL_CRL_MISSING_OK : 0), NULL);
     return APR_SUCCESS;
 }
 
+static const char *list_words(const sl_arguments_t *in)
+{
+    char *list = apr_pstrdup(in->settings->pool, in->row->words);
+
+    for (char *at = strchr(list, '|'); at; at = strchr(at, '|'))
+        *at = ' ';
+    return list;
+}
+
+/* Without any word it changes nothing, as in mod_ssl. */
 static apr_status_t read_options(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, 64);
     sl_setting_t *setting;
     long on = 0, off = 0;
     int replaces = 0;
 
-    if (rv != APR_SUCCESS)
-        return rv;
     for (int i = 0; i < in->count; i++) {
         const char *word = in->words[i];
         char sign = *word == '+' || *word == '-' ? *word++ : '\0';
         long index = word_index(in->row->words, word, strlen(word));
 
         if (index < 0)
-            return wrong(in, "does not know the option '%s'", in->words[i]);
+            return wrong(in, "does not know the option '%s'; there are %s", in->words[i], list_words(in));
         replaces |= !sign;
         if (sign == '-')
             on &= ~(1L << index), off |= 1L << index;
@@ -348,21 +431,27 @@ static apr_status_t read_options(const sl_arguments_t *in)
 
 static apr_status_t read_removed(const sl_arguments_t *in)
 {
-    return sl_problem_set(in->why, APR_EINVAL, NULL, "%s", in->row->words);
+    return wrong(in, "%s", in->row->words);
 }
 
 static const read_kind_t readers[] = {
-    [SL_KIND_FLAG] = read_flag,           [SL_KIND_NUMBER] = read_number,       [SL_KIND_WORD] = read_word,
-    [SL_KIND_TEXT] = read_text,           [SL_KIND_FILE] = read_file,           [SL_KIND_FILES] = read_file,
-    [SL_KIND_DIR] = read_dir,             [SL_KIND_NOTHING] = read_nothing,     [SL_KIND_PROTOCOLS] = read_protocols,
-    [SL_KIND_CIPHERS] = read_ciphers,     [SL_KIND_CONF_CMD] = read_conf_cmd,   [SL_KIND_CRL_CHECK] = read_crl_check,
-    [SL_KIND_OPTIONS] = read_options,     [SL_KIND_REMOVED] = read_removed,
+    [SL_KIND_FLAG] = read_flag,       [SL_KIND_NUMBER] = read_number,     [SL_KIND_WORD] = read_word,
+    [SL_KIND_TEXT] = read_text,       [SL_KIND_FILE] = read_file,         [SL_KIND_FILES] = read_file,
+    [SL_KIND_DIR] = read_dir,         [SL_KIND_NOTHING] = read_nothing,   [SL_KIND_PROTOCOLS] = read_protocols,
+    [SL_KIND_CIPHERS] = read_ciphers, [SL_KIND_CONF_CMD] = read_conf_cmd, [SL_KIND_CRL_CHECK] = read_crl_check,
+    [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,
 };
 
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,
                                const char *root, const sl_origin_t *origin, sl_problem_t *why)
 {
     sl_arguments_t in = {settings, sl_row(row), words, count, root, origin, why};
+    apr_status_t rv = readers[in.row->kind](&in);
 
-    return readers[in.row->kind](&in);
+    if (rv != APR_SUCCESS) {
+        settings->refused = 1;
+        if (why)
+            why->origin = *origin;
+    }
+    return rv;
 }

@@ -57,8 +57,8 @@ SL_ROW(SL_CRL_CHECK, "SSLCARevocationCheck", SL_KIND_CRL_CHECK, SL_SERVER, SL_CH
 SL_ROW(SL_VERIFY_CLIENT, "SSLVerifyClient", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
        "none|optional|require|optional_no_ca|off=none|on=require", SL_IN_PROFILE | SL_FOR_AUTH,
        "none, optional, require, optional_no_ca: whether a client certificate is asked for")
-SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 1000, 1, NULL,
-       SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
+SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 1,
+       NULL, SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
 
 /* Choice of the virtual host */
 SL_ROW(SL_STRICT_SNI, "SSLStrictSNIVHostCheck", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,

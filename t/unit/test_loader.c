@@ -29,8 +29,13 @@ static loaded_t load_source(apr_pool_t *pool, const sl_source_t *source, sl_pem_
 
 static loaded_t load(apr_pool_t *pool, const char *certificate, const char *key, const char *chain)
 {
-    const sl_source_t source = {certificate, key, chain, 1, {"httpd.conf", 1, "SSLCertificateFile"},
-                                {"httpd.conf", 2, "SSLCertificateKeyFile"}};
+    const sl_source_t source = {certificate,
+                                key,
+                                chain,
+                                1,
+                                {"httpd.conf", 1, "SSLCertificateFile"},
+                                {"httpd.conf", 2, "SSLCertificateKeyFile"},
+                                {"httpd.conf", 3, "SSLCertificateChainFile"}};
 
     return load_source(pool, &source, NULL, NULL);
 }
@@ -191,6 +196,7 @@ static void swapped_and_missing_files_are_told(void **state)
     assert_fails(*state, load(*state, request, key, NULL), "AH02572", "holds a certificate request");
     assert_fails(*state, load(*state, gone, key, NULL), "AH02572", "httpd.conf:1: SSLCertificateFile: ");
     assert_fails(*state, load(*state, cert, gone, NULL), "AH02572", "httpd.conf:2: SSLCertificateKeyFile: ");
+    assert_fails(*state, load(*state, cert, key, gone), "AH01903", "httpd.conf:3: SSLCertificateChainFile: ");
     assert_fails(*state, load(*state, cert, key, gone), "AH01903", "gone.pem: as chain of ");
     assert_fails(*state, load(*state, cert, key, key), "AH01903", "holds no certificate, but a private key");
 }

@@ -186,11 +186,6 @@ static X509 *take_issuer(STACK_OF(X509) *rest, X509 *subject)
     return NULL;
 }
 
-static int is_self_signed(X509 *cert)
-{
-    return (X509_get_extension_flags(cert) & EXFLAG_SS) != 0;
-}
-
 /* Each issuer after its subject, then what belongs to neither. Copies of the leaf are left out. */
 static apr_status_t order_chain(load_t *load, STACK_OF(X509) *rest)
 {
@@ -202,7 +197,7 @@ static apr_status_t order_chain(load_t *load, STACK_OF(X509) *rest)
         if (X509_cmp(sk_X509_value(rest, i), load->leaf) == 0)
             X509_free(sk_X509_delete(rest, i));
     }
-    while (load->chain && pushed && !is_self_signed(subject) && (next = take_issuer(rest, subject)) != NULL) {
+    while (load->chain && pushed && (next = take_issuer(rest, subject)) != NULL) {
         pushed = sk_X509_push(load->chain, next);
         if (!pushed)
             X509_free(next);

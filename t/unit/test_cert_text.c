@@ -208,7 +208,7 @@ static void each_kind_of_subject_alternative_name_is_found(void **state)
 static void add_san(GENERAL_NAMES *names, int type, const char *bytes, int length)
 {
     GENERAL_NAME *name = GENERAL_NAME_new();
-    ASN1_IA5STRING *value = ASN1_IA5STRING_new();
+    ASN1_STRING *value = ASN1_STRING_type_new(type == GEN_IPADD ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
 
     assert_true(ASN1_STRING_set(value, bytes, length));
     GENERAL_NAME_set0_value(name, type, value);
@@ -226,11 +226,13 @@ static void no_byte_of_a_san_is_hidden(void **state)
     add_san(names, GEN_DNS, "good.test\0.evil.test", 20);
     add_san(names, GEN_DNS, "after.t", 7);
     add_san(names, GEN_EMAIL, "m\xe9@x", 4);
+    add_san(names, GEN_IPADD, "\x7f\0\0\1\0", 5); /* no address has five bytes */
     assert_true(X509_add1_ext_i2d(cert, NID_subject_alt_name, names, 0, 0));
     assert_true(X509_sign(cert, key, EVP_sha256()));
     GENERAL_NAMES_free(names);
     check_san(*state, cert, SL_SAN_DNS, "ctl\\0A\\01\\7F.t|good.test\\00.evil.test|after.t");
     check_san(*state, cert, SL_SAN_EMAIL, "mé@x");
+    check_san(*state, cert, SL_SAN_IP, "");
 }
 
 static void without_names_the_array_is_empty(void **state)

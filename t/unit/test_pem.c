@@ -2,7 +2,9 @@
 #include "unit.h"
 
 #include "base/text.h"
+#include "crypto/der.h"
 #include "crypto/pem.h"
+#include "crypto/pem_block.h"
 #include "material.h"
 
 #include <apr_file_io.h>
@@ -148,6 +150,22 @@ static void an_ec_key_without_its_public_half_gets_it(void **state)
     sl_pem_clear(&pem);
 }
 
+/* The same key with 200 bytes of secret. */
+static void an_ec_secret_that_is_too_long_is_refused(void **state)
+{
+    unsigned char key[239];
+    sl_reader_t file;
+    sl_reader_t content;
+
+    memset(key, 0x11, sizeof(key));
+    memcpy(key, "\x30\x81\xec\x02\x01\x00", 6);
+    memcpy(key + 6, bare_ec + 5, 21);
+    memcpy(key + 27, "\x04\x81\xd1\x30\x81\xce\x02\x01\x01\x04\x81\xc8", 12);
+    sl_reader_init(&file, key, sizeof(key));
+    assert_int_equal(sl_der_next(&file, &content), SL_DER_SEQUENCE);
+    must_fail(*state, (material_bytes_t){(const char *)key, sizeof(key)}, "is damaged");
+}
+
 static void certificates_are_read_in_every_form(void **state)
 {
     X509 *cert = material_server(*state, "a.test", "P-256", NULL)->cert;
@@ -176,6 +194,17 @@ static void certificates_are_read_in_every_form(void **state)
         assert_int_equal(pem.keys, 0);
         sl_pem_clear(&pem);
     }
+}
+
+static void what_a_ca_is_trusted_for_is_kept(void **state)
+{
+    X509 *cert = material_ca(*state, "ca", NULL)->cert;
+    sl_pem_t pem;
+
+    assert_true(X509_add1_reject_object(cert, OBJ_nid2obj(NID_client_auth)));
+    must_read(*state, &pem, material_trusted_pem(*state, cert));
+    assert_int_equal(sk_ASN1_OBJECT_num(X509_get0_reject_objects(sk_X509_value(pem.certificates, 0))), 1);
+    sl_pem_clear(&pem);
 }
 
 static void indented_and_unbroken_base64_is_read(void **state)
@@ -338,6 +367,30 @@ static void a_missing_and_a_wrong_phrase_are_told_apart(void **state)
         must_not_open(*state, forms[i], give, wrong, 3, "the pass phrase is wrong");
         must_not_open(*state, forms[i], give, stubborn, 2, "the pass phrase is wrong");
     }
+}
+
+static int give_many(char *phrase, int size, const char *object, void *baton)
+{
+    int turn = ++*(int *)baton;
+
+    (void)object;
+    return turn < 3000 ? apr_snprintf(phrase, (apr_size_t)size, "wrong %d", turn)
+                       : apr_snprintf(phrase, (apr_size_t)size, "right");
+}
+
+/* One wrong phrase in 256 decrypts to nonsense without OpenSSL noticing. */
+static void a_wrong_phrase_is_wrong_even_when_the_padding_looks_right(void **state)
+{
+    EVP_PKEY *key = material_key(*state, "P-256");
+    int turn = 0;
+    sl_pem_t pem;
+
+    assert_int_equal(read_with(*state, &pem, material_key_traditional_pem(*state, key, "AES-256-CBC", "right"),
+                               SL_PEM_ALL, give_many, &turn),
+                     APR_SUCCESS);
+    assert_int_equal(turn, 3000);
+    assert_int_equal(EVP_PKEY_eq(pem.key, key), 1);
+    sl_pem_clear(&pem);
 }
 
 static void nobody_is_asked_for_a_key_that_is_not_wanted(void **state)
@@ -508,6 +561,73 @@ static void half_a_der_file_is_damaged(void **state)
     }
 }
 
+static void der_lengths_and_numbers_are_checked(void **state)
+{
+    static const struct {
+        const char *bytes;
+        apr_size_t length;
+        unsigned tag;
+        apr_size_t content;
+    } rows[] = {{"\x04\x02xy", 4, SL_DER_OCTET_STRING, 2},
+                {"\x04\x81\x02xy", 5, SL_DER_OCTET_STRING, 2},
+                {"\x04\x84\0\0\0\x02xy", 8, SL_DER_OCTET_STRING, 2},
+                {"\x30\x80xyz", 5, SL_DER_SEQUENCE, 3},
+                {"\x04\x03xy", 4, 0, 0},
+                {"\x04", 1, 0, 0},
+                {"\x04\x82\x01", 3, 0, 0},
+                {"\x1f\x01x", 3, 0, 0},
+                /* More bytes than a number holds: the upper ones must not fall off. */
+                {"\x04\x89\x01\0\0\0\0\0\0\0\x02xy", 13, 0, 0},
+                {"\x04\x85\x01\0\0\0\x02xy", 9, 0, 0},
+                {"\x04\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10, 0, 0}};
+    static const struct {
+        const char *bytes;
+        apr_size_t length;
+        int ok;
+        apr_size_t left;
+    } numbers[] = {{"\x02\x01\x05", 3, 1, 1}, {"\x02\x02\0\x80", 4, 1, 1}, {"\x02\x01\0", 3, 1, 0},
+                   {"\x02\x01\x80", 3, 0, 0}, {"\x02\0", 2, 0, 0},          {"\x04\x01\x05", 3, 0, 0}};
+    sl_reader_t r, content;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        sl_reader_init(&r, rows[i].bytes, rows[i].length);
+        assert_int_equal(sl_der_next(&r, &content), rows[i].tag);
+        assert_int_equal(sl_reader_left(&content), rows[i].content);
+        assert_int_equal(r.failed, rows[i].tag == 0);
+    }
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        sl_reader_init(&r, numbers[i].bytes, numbers[i].length);
+        assert_int_equal(sl_der_unsigned(&r, &content), numbers[i].ok);
+        if (numbers[i].ok)
+            assert_int_equal(sl_reader_left(&content), numbers[i].left);
+    }
+}
+
+static void base64_is_read_strictly_but_for_blanks(void **state)
+{
+    static const struct {
+        const char *text, *bytes; /* NULL: refused */
+    } rows[] = {{"", ""},          {"YQ==", "a"},      {"YWI=", "ab"},   {"YWJj", "abc"},  {" Y\tW\r\nJ j\n", "abc"},
+                {"YWJjZA==", "abcd"}, {"Y", NULL},     {"YW", NULL},     {"YWI", NULL},    {"YQ=", NULL},
+                {"YQ===", NULL},   {"YQ==YQ==", NULL}, {"Y=Q=", NULL},   {"=", NULL},      {"====", NULL},
+                {"YW*j", NULL},    {"YW-_", NULL}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        unsigned char out[32];
+        apr_size_t length = 99;
+        int ok = sl_base64_decode(out, &length, (const unsigned char *)rows[i].text, strlen(rows[i].text));
+
+        if (ok != (rows[i].bytes != NULL))
+            fail_msg("\"%s\"", rows[i].text);
+        if (ok) {
+            assert_int_equal(length, strlen(rows[i].bytes));
+            assert_memory_equal(out, rows[i].bytes, length);
+        }
+    }
+}
+
 static void too_much_is_refused(void **state)
 {
     apr_size_t length = SL_PEM_BYTES_MAX + 1;
@@ -600,13 +720,16 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(traditional_keys_are_read),
     UNIT_TEST(a_key_that_was_read_quickly_signs),
     UNIT_TEST(an_ec_key_without_its_public_half_gets_it),
+    UNIT_TEST(an_ec_secret_that_is_too_long_is_refused),
     UNIT_TEST(certificates_are_read_in_every_form),
+    UNIT_TEST(what_a_ca_is_trusted_for_is_kept),
     UNIT_TEST(indented_and_unbroken_base64_is_read),
     UNIT_TEST(blocks_come_in_any_order_and_keep_it),
     UNIT_TEST(dh_parameters_are_read),
     UNIT_TEST(several_keys_are_counted_and_the_first_is_taken),
     UNIT_TEST(encrypted_keys_open_with_the_right_phrase),
     UNIT_TEST(a_missing_and_a_wrong_phrase_are_told_apart),
+    UNIT_TEST(a_wrong_phrase_is_wrong_even_when_the_padding_looks_right),
     UNIT_TEST(nobody_is_asked_for_a_key_that_is_not_wanted),
     UNIT_TEST(pkcs12_opens_with_without_and_with_an_empty_phrase),
     UNIT_TEST(legacy_ciphers_are_told_with_the_command_that_converts),
@@ -614,6 +737,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(what_is_something_else_is_told),
     UNIT_TEST(damage_is_told_with_its_line),
     UNIT_TEST(half_a_der_file_is_damaged),
+    UNIT_TEST(der_lengths_and_numbers_are_checked),
+    UNIT_TEST(base64_is_read_strictly_but_for_blanks),
     UNIT_TEST(too_much_is_refused),
     UNIT_TEST(files_that_cannot_be_read_say_why),
     UNIT_TEST(a_file_is_read),

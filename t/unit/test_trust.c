@@ -182,6 +182,23 @@ static void a_hashed_directory_is_looked_up_by_hash(void **state)
     sl_trust_release(trust);
 }
 
+static void a_directory_is_read_in_the_order_of_its_names(void **state)
+{
+    const char *dir = material_dir(*state), *expected = "";
+    const sl_trust_source_t source = {.ca_path = dir};
+    sl_trust_t *trust;
+
+    for (int i = 0; i < 10; i++) {
+        const char *name = apr_psprintf(*state, "%d", (i * 7) % 10);
+
+        material_file(*state, dir, name, material_cert_pem(*state, material_ca(*state, name, NULL)->cert));
+        expected = apr_psprintf(*state, "%s/CN=%d", expected, i);
+    }
+    trust = make(*state, &source);
+    assert_string_equal(names_of(*state, trust), expected);
+    sl_trust_release(trust);
+}
+
 static void a_directory_without_links_gets_a_hint(void **state)
 {
     const char *dir = material_dir(*state);
@@ -259,6 +276,21 @@ static void revoked_certificates_fail_as_deep_as_asked(void **state)
     assert_true(trust->crl_missing_ok);
     assert_int_equal(verify(trust, good->cert, chain), X509_V_ERR_CERT_REVOKED);
     assert_int_equal(verify(trust, direct->cert, NULL), X509_V_OK);
+    sl_trust_release(trust);
+}
+
+static void crls_in_the_ca_file_count(void **state)
+{
+    material_pair_t *ca = material_ca(*state, "ca", NULL), *bad = material_client(*state, "bad", "P-256", ca);
+    const char *dir = material_dir(*state);
+    material_bytes_t both = material_join(*state, material_cert_pem(*state, ca->cert),
+                                          material_crl_pem(*state, material_crl(*state, ca, bad->cert, 0)));
+    const sl_trust_source_t source = {.ca_file = material_file(*state, dir, "ca", both),
+                                      .crl_path = material_dir(*state), /* empty */
+                                      .crl_check = SL_CRL_LEAF};
+    sl_trust_t *trust = make(*state, &source);
+
+    assert_int_equal(verify(trust, bad->cert, NULL), X509_V_ERR_CERT_REVOKED);
     sl_trust_release(trust);
 }
 
@@ -362,9 +394,11 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(names_that_differ_only_in_case_are_one),
     UNIT_TEST(other_names_may_be_sent_than_those_believed),
     UNIT_TEST(a_hashed_directory_is_looked_up_by_hash),
+    UNIT_TEST(a_directory_is_read_in_the_order_of_its_names),
     UNIT_TEST(a_directory_without_links_gets_a_hint),
     UNIT_TEST(what_cannot_be_used_is_told),
     UNIT_TEST(revoked_certificates_fail_as_deep_as_asked),
+    UNIT_TEST(crls_in_the_ca_file_count),
     UNIT_TEST(a_missing_crl_fails_the_verification),
     UNIT_TEST(a_crl_directory_is_looked_up_by_hash),
     UNIT_TEST(crls_that_nobody_looks_at_and_what_has_expired_are_warned_of),

@@ -26,9 +26,10 @@ static int host_read(BIO *bio, char *buffer, int size)
         return (int)length;
     }
     rv = conn->host->read(conn->baton, (unsigned char *)buffer, &length);
+    conn->read_status = rv;
     if (rv == APR_SUCCESS)
         return (int)length;
-    if (APR_STATUS_IS_EAGAIN(rv)) {
+    if (APR_STATUS_IS_EAGAIN(rv) || APR_STATUS_IS_TIMEUP(rv)) {
         BIO_set_retry_read(bio);
         return -1;
     }
@@ -44,7 +45,8 @@ static int host_write(BIO *bio, const char *bytes, int length)
     BIO_clear_retry_flags(bio);
     if (length <= 0)
         return 0;
-    return conn->host->write(conn->baton, (const unsigned char *)bytes, (apr_size_t)length) == APR_SUCCESS ? length : -1;
+    return conn->host->write(conn->baton, (const unsigned char *)bytes, (apr_size_t)length) == APR_SUCCESS ? length
+                                                                                                           : -1;
 }
 
 static long host_ctrl(BIO *bio, int command, long number, void *pointer)

@@ -9,6 +9,9 @@
 #include <openssl/err.h>
 #include <string.h>
 
+/* Key updates and the like that a peer may send in a row: each costs us far more than it. */
+#define MOST_BARREN 32
+
 static apr_status_t free_conn(void *conn)
 {
     sl_conn_free(conn);
@@ -49,44 +52,62 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
 
 static apr_status_t read_error(sl_conn_t *conn, int rv)
 {
+    apr_status_t status = conn->read_status;
+
     switch (SSL_get_error(conn->ssl, rv)) {
     case SSL_ERROR_WANT_READ:
-        return APR_EAGAIN;
+        return status; /* APR_SUCCESS: a record without application data */
     case SSL_ERROR_ZERO_RETURN:
         return APR_EOF;
     case SSL_ERROR_SYSCALL:
         sl_conn_fail(conn, SL_FAIL_PEER_CLOSED, NULL);
-        return APR_ECONNRESET;
+        return status != APR_SUCCESS ? status : APR_ECONNRESET;
     default:
         sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
         return APR_ECONNABORTED;
     }
 }
 
+/* `function` until there is data or the host has no more bytes: what is left with the host would wake nobody. */
+static apr_status_t read_with(sl_conn_t *conn, int (*function)(SSL *, void *, size_t, size_t *), void *buffer,
+                              apr_size_t *length)
+{
+    while (conn->state == SL_STATE_OPEN) {
+        apr_status_t status;
+        size_t got = 0;
+        int rv;
+
+        sl_openssl_error_clear();
+        conn->read_status = APR_SUCCESS;
+        rv = function(conn->ssl, buffer, *length, &got);
+        if (rv == 1) {
+            conn->barren = 0;
+            *length = got;
+            return APR_SUCCESS;
+        }
+        status = read_error(conn, rv);
+        if (status != APR_SUCCESS) {
+            *length = 0;
+            return status;
+        }
+        if (++conn->barren > MOST_BARREN)
+            sl_conn_fail(conn, SL_FAIL_OTHER, "too many records without data");
+    }
+    *length = 0;
+    return conn->state == SL_STATE_CLOSED ? APR_EOF : APR_ECONNABORTED;
+}
+
 apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length)
 {
-    size_t got = 0;
-    int rv;
-
-    if (conn->state != SL_STATE_OPEN)
-        return APR_ECONNABORTED;
-    sl_openssl_error_clear();
-    rv = SSL_read_ex(conn->ssl, buffer, *length, &got);
-    *length = got;
-    return rv == 1 ? APR_SUCCESS : read_error(conn, rv);
+    return read_with(conn, SSL_read_ex, buffer, length);
 }
 
 apr_status_t sl_conn_peek(sl_conn_t *conn)
 {
-    size_t got;
+    apr_size_t length = 1;
     char byte;
-    int rv;
 
-    if (conn->state != SL_STATE_OPEN)
-        return APR_ECONNABORTED;
-    sl_openssl_error_clear();
-    rv = SSL_peek_ex(conn->ssl, &byte, 1, &got);
-    return rv == 1 ? APR_SUCCESS : read_error(conn, rv);
+    return read_with(conn, SSL_peek_ex, &byte, &length);
 }
 
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length)
@@ -107,11 +128,6 @@ apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length
         length -= written;
     }
     return APR_SUCCESS;
-}
-
-int sl_conn_has_data(const sl_conn_t *conn)
-{
-    return conn->state == SL_STATE_OPEN && SSL_has_pending(conn->ssl);
 }
 
 void sl_conn_close(sl_conn_t *conn, int notify)

@@ -32,7 +32,7 @@ typedef struct sl_conn_t {
     apr_pool_t *hello_pool;    /* the hello's memory: gone after the handshake unless it is kept */
     sl_hello_buffer_t bytes;   /* raw bytes of the hello */
     apr_size_t bytes_taken;    /* of those, by OpenSSL */
-    sl_client_hello_t *hello;  /* NULL before it is complete, and after the handshake unless the virtual host keeps it */
+    sl_client_hello_t *hello;  /* NULL before it is complete; after the handshake too unless the host keeps it */
     const char *sni;           /* server name as sent; NULL if none was */
     const char *name;          /* the same as a host name, lower case; NULL if it is none */
     const sl_vhost_t *vhost;   /* NULL before the choice */
@@ -40,6 +40,8 @@ typedef struct sl_conn_t {
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
     const char *alpn;          /* protocol agreed on; NULL if none */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
+    apr_status_t read_status;  /* of the host's last read for OpenSSL; APR_SUCCESS if it was not asked since */
+    int barren;                /* records without application data in a row */
     /* Facts of the handshake, frozen in SL_STATE_OPEN */
     long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */
     int verify_generous;       /* accepted although no CA of ours signed it (optional_no_ca) */
@@ -56,13 +58,12 @@ void sl_conn_free(sl_conn_t *conn);
 void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detail);
 
 /* Application data, SL_STATE_OPEN only.
- * Read: APR_SUCCESS with *length > 0; APR_EAGAIN; APR_EOF (close_notify or end of the stream); APR_ECONNABORTED after
- * a TLS error. Write: all of it, in records of at most 16 KiB, or an error. */
+ * Read: APR_SUCCESS with *length > 0; APR_EAGAIN when the host has no more bytes; APR_TIMEUP when its time is over (may
+ * be tried again, and writing works on); APR_EOF (close_notify, end of the stream, sl_conn_close()); the host's error;
+ * APR_ECONNABORTED after a TLS error. Write: all of it, in records of at most 16 KiB, or an error. */
 apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length);
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length);
-/* Is decrypted data waiting inside (so that a read would not need the network)? */
-int sl_conn_has_data(const sl_conn_t *conn);
-/* Is there application data to read now? APR_SUCCESS yes, APR_EAGAIN not yet, else as sl_conn_read(). Takes none of it. */
+/* Is there application data to read now? APR_SUCCESS yes, else as sl_conn_read(). Takes none of it. */
 apr_status_t sl_conn_peek(sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */

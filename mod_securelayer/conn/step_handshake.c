@@ -67,6 +67,7 @@ sl_step_t sl_step_handshake(sl_conn_t *conn)
     int rv, want;
 
     sl_openssl_error_clear();
+    conn->read_status = APR_SUCCESS;
     rv = SSL_do_handshake(conn->ssl);
     if (rv == 1) {
         conn->state = SL_STATE_OPEN;
@@ -75,7 +76,7 @@ sl_step_t sl_step_handshake(sl_conn_t *conn)
     }
     want = SSL_get_error(conn->ssl, rv);
     if (want == SSL_ERROR_WANT_READ)
-        return SL_STEP_READ;
+        return conn->read_status == APR_SUCCESS ? SL_STEP_ON : SL_STEP_READ;
     error = ERR_peek_error();
     sl_conn_fail(conn, classify(conn, error), error ? sl_openssl_error_take(conn->pool) : NULL);
     return SL_STEP_DONE;

@@ -62,13 +62,14 @@ static sl_scratch_t *take_scratch(void)
     return scratch;
 }
 
-static void give_back_scratch(sl_link_t *link)
+static void give_back_scratch(sl_scratch_t *scratch)
 {
-    if (link->scratch->is_threads)
-        link->scratch->taken = 0;
+    if (!scratch)
+        return;
+    if (scratch->is_threads)
+        scratch->taken = 0;
     else
-        free(link->scratch);
-    link->scratch = NULL;
+        free(scratch);
 }
 
 /* ---- incoming ---- */
@@ -92,8 +93,8 @@ static apr_status_t wait_limit(sl_link_t *link, apr_interval_time_t *saved)
     return APR_SUCCESS;
 }
 
-/* Asks for just what OpenSSL wants (a record's header, then its rest): the network filter would otherwise try the socket
- * once more after every read. */
+/* Asks for just what OpenSSL wants (a record's header, then its rest): the network filter would otherwise try the
+ * socket once more after every read. */
 static apr_status_t fill(sl_link_t *link, apr_size_t wanted)
 {
     apr_interval_time_t saved;
@@ -127,20 +128,13 @@ static apr_status_t find_bytes(sl_link_t *link, apr_size_t wanted)
                 return rv;
         }
         bucket = APR_BRIGADE_FIRST(link->received);
-        if (link->at || APR_BUCKET_IS_METADATA(bucket)) {
-            int is_end = APR_BUCKET_IS_EOS(bucket);
-
-            link->at = NULL;
-            apr_bucket_delete(bucket);
-            if (is_end)
-                return APR_EOF;
-            continue;
-        }
+        if (APR_BUCKET_IS_EOS(bucket))
+            return APR_EOF;
         rv = apr_bucket_read(bucket, &link->at, &link->at_length, link->block);
-        if (rv != APR_SUCCESS) {
-            link->at = NULL;
+        if (rv != APR_SUCCESS)
             return rv;
-        }
+        if (!link->at_length)
+            apr_bucket_delete(bucket); /* empty, or metadata */
     }
     return APR_SUCCESS;
 }
@@ -150,10 +144,8 @@ static void take_bytes(sl_link_t *link, unsigned char *to, apr_size_t length)
     memcpy(to, link->at, length);
     link->at += length;
     link->at_length -= length;
-    if (!link->at_length) {
+    if (!link->at_length)
         apr_bucket_delete(APR_BRIGADE_FIRST(link->received));
-        link->at = NULL;
-    }
 }
 
 apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *length)
@@ -163,7 +155,7 @@ apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *len
 
     if (rv != APR_SUCCESS) {
         *length = 0;
-        if (!APR_STATUS_IS_EAGAIN(rv))
+        if (!APR_STATUS_IS_EAGAIN(rv) && !APR_STATUS_IS_TIMEUP(rv))
             link->broken = rv;
         return rv;
     }
@@ -173,9 +165,17 @@ apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *len
     return APR_SUCCESS;
 }
 
-int sl_brigade_has_input(const sl_link_t *link)
+void sl_brigade_take_input(sl_link_t *link, apr_bucket_brigade *bb)
 {
-    return link->at_length || (link->received && !APR_BRIGADE_EMPTY(link->received));
+    if (link->at_length) {
+        apr_bucket *bucket = APR_BRIGADE_FIRST(link->received);
+
+        apr_bucket_split(bucket, bucket->length - link->at_length);
+        apr_bucket_delete(bucket);
+        link->at_length = 0;
+    }
+    if (link->received)
+        APR_BRIGADE_CONCAT(bb, link->received);
 }
 
 /* ---- outgoing ---- */
@@ -198,10 +198,8 @@ apr_bucket *sl_brigade_copy(sl_link_t *link, const void *bytes, apr_size_t lengt
 
 /* What is small may be kept by the network filter until there is more: copied now it is copied once, and to a better
  * place. */
-static apr_bucket *bucket_of_scratch(sl_link_t *link)
+static apr_bucket *bucket_of_scratch(sl_link_t *link, const sl_scratch_t *scratch)
 {
-    const sl_scratch_t *scratch = link->scratch;
-
     if (scratch->length < SMALL_WRITE)
         return sl_brigade_copy(link, scratch->bytes, scratch->length);
     return apr_bucket_transient_create((const char *)scratch->bytes, scratch->length, link->c->bucket_alloc);
@@ -209,20 +207,20 @@ static apr_bucket *bucket_of_scratch(sl_link_t *link)
 
 apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last)
 {
+    sl_scratch_t *scratch = link->scratch;
     apr_status_t rv = APR_SUCCESS;
 
     make_to_send(link);
-    if (link->scratch && link->scratch->length) {
-        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket_of_scratch(link));
-    }
+    link->scratch = NULL;
+    if (scratch && scratch->length)
+        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket_of_scratch(link, scratch));
     if (last)
         APR_BRIGADE_INSERT_TAIL(link->to_send, last);
     if (!APR_BRIGADE_EMPTY(link->to_send)) {
         rv = ap_pass_brigade(link->output->next, link->to_send);
         apr_brigade_cleanup(link->to_send);
     }
-    if (link->scratch)
-        give_back_scratch(link);
+    give_back_scratch(scratch);
     if (rv != APR_SUCCESS && !link->broken)
         link->broken = rv;
     return rv;
@@ -230,13 +228,12 @@ apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last)
 
 void sl_brigade_keep(sl_link_t *link)
 {
-    if (!link->scratch)
-        return;
-    if (link->scratch->length) {
+    if (link->scratch && link->scratch->length) {
         make_to_send(link);
         APR_BRIGADE_INSERT_TAIL(link->to_send, sl_brigade_copy(link, link->scratch->bytes, link->scratch->length));
     }
-    give_back_scratch(link);
+    give_back_scratch(link->scratch);
+    link->scratch = NULL;
 }
 
 int sl_brigade_has_output(const sl_link_t *link)
@@ -248,8 +245,8 @@ apr_status_t sl_brigade_flush(sl_link_t *link)
 {
     if (sl_brigade_has_output(link))
         return sl_brigade_send_with(link, apr_bucket_flush_create(link->c->bucket_alloc));
-    if (link->scratch)
-        give_back_scratch(link);
+    give_back_scratch(link->scratch);
+    link->scratch = NULL;
     return APR_SUCCESS;
 }
 

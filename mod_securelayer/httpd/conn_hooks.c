@@ -112,12 +112,11 @@ static sl_want_t drive(sl_link_t *link, apr_read_type_e block)
     link->deadline = deadline_of(link);
     want = sl_machine_run(link->tls);
     link->deadline = 0;
-    if (want == SL_WANT_READ && apr_time_now() >= deadline_of(link)) {
+    if (want == SL_WANT_READ && (block == APR_BLOCK_READ || APR_STATUS_IS_TIMEUP(link->tls->read_status) ||
+                                 apr_time_now() >= deadline_of(link))) {
         sl_conn_fail(link->tls, SL_FAIL_TIMEOUT, NULL);
         want = SL_WANT_NOTHING;
     }
-    if (link->tls->state == SL_STATE_FAILED && APR_STATUS_IS_TIMEUP(link->broken))
-        link->tls->failure.reason = SL_FAIL_TIMEOUT;
     return want;
 }
 
@@ -162,7 +161,7 @@ static int pre_connection(conn_rec *c, void *csd)
     link->tls = sl_conn_make(c->pool, &host, link);
     ap_set_module_config(c->conn_config, &sl_module, link);
     link->input = ap_add_input_filter(filter_name, link, NULL, c);
-    ap_add_output_filter(coalesce_name, NULL, NULL, c);
+    ap_add_output_filter(coalesce_name, link, NULL, c);
     link->output = ap_add_output_filter(filter_name, link, NULL, c);
     return OK;
 }
@@ -222,7 +221,8 @@ static apr_status_t wait_a_moment(sl_link_t *link)
     return poll(&socket, 1, MOMENT_MS) > 0 ? sl_conn_peek(link->tls) : APR_EAGAIN;
 }
 
-/* Handshake done, but the request may be long in coming: no thread waits for it. */
+/* Handshake done, but the request may be long in coming: no thread waits for it. mod_reqtimeout may say that the time
+ * for the handshake is over, though it was in time: the request has a time of its own. */
 static int wait_for_request(sl_link_t *link)
 {
     apr_status_t rv;
@@ -235,7 +235,7 @@ static int wait_for_request(sl_link_t *link)
     }
     if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < deadline_of(link) + link->server->timeout)
         return park(link);
-    if (rv != APR_SUCCESS) {
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv)) {
         sl_conn_hooks_shutdown(link);
         (void)sl_brigade_flush(link);
         return end(link);

@@ -23,8 +23,16 @@ static apr_status_t decrypt(sl_link_t *link)
             (void)sl_brigade_flush(link);
         return rv;
     }
+    /* Nor may it pile up here while the peer goes on sending. */
+    if (link->scratch)
+        (void)sl_brigade_send_with(link, NULL);
     APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, record, length));
     return APR_SUCCESS;
+}
+
+static int is_empty(const sl_link_t *link)
+{
+    return !link->plain || APR_BRIGADE_EMPTY(link->plain);
 }
 
 /* A connection without TLS: first the bytes in which we looked for a hello, then what follows them. */
@@ -35,19 +43,21 @@ static apr_status_t pass_plain(sl_link_t *link, apr_read_type_e block)
     apr_status_t rv;
 
     if (left) {
-        APR_BRIGADE_INSERT_TAIL(link->plain, apr_bucket_heap_create((char *)tls->bytes.bytes + tls->bytes_taken, left,
-                                                                   NULL, link->c->bucket_alloc));
+        APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, tls->bytes.bytes + tls->bytes_taken, left));
         tls->bytes_taken = tls->bytes.length;
         return APR_SUCCESS;
     }
-    if (link->received && !APR_BRIGADE_EMPTY(link->received)) {
-        APR_BRIGADE_CONCAT(link->plain, link->received);
+    sl_brigade_take_input(link, link->plain);
+    if (!is_empty(link))
         return APR_SUCCESS;
-    }
     rv = ap_get_brigade(link->input->next, link->plain, AP_MODE_READBYTES, block, RECORD_SIZE);
-    if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(link->plain))
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (!is_empty(link) && APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(link->plain)))
+        apr_brigade_cleanup(link->plain);
+    if (is_empty(link))
         return block == APR_BLOCK_READ ? APR_EOF : APR_EAGAIN;
-    return rv;
+    return APR_SUCCESS;
 }
 
 /* At least one more byte into link->plain. */
@@ -61,38 +71,39 @@ static apr_status_t fetch(sl_link_t *link, apr_read_type_e block)
     return decrypt(link);
 }
 
-static int is_empty(const sl_link_t *link)
+/* Reads until `wanted` bytes are in link->plain, waiting for the first at most. APR_SUCCESS if there is any. */
+static apr_status_t gather(sl_link_t *link, apr_read_type_e block, apr_off_t wanted)
 {
-    return !link->plain || APR_BRIGADE_EMPTY(link->plain);
+    apr_off_t there = 0;
+    apr_status_t rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+
+    while (rv == APR_SUCCESS && apr_brigade_length(link->plain, 0, &there) == APR_SUCCESS && there < wanted)
+        rv = fetch(link, APR_NONBLOCK_READ);
+    return is_empty(link) ? rv : APR_SUCCESS;
 }
 
 static int ends_with_newline(const apr_bucket_brigade *bb)
 {
-    const apr_bucket *last = APR_BRIGADE_LAST(bb);
+    apr_bucket *last = APR_BRIGADE_LAST(bb);
     const char *bytes;
     apr_size_t length;
 
-    if (APR_BRIGADE_EMPTY(bb) || APR_BUCKET_IS_METADATA(last))
-        return 0;
-    return apr_bucket_read((apr_bucket *)last, &bytes, &length, APR_BLOCK_READ) == APR_SUCCESS && length
-           && bytes[length - 1] == '\n';
+    return !APR_BRIGADE_EMPTY(bb) && apr_bucket_read(last, &bytes, &length, APR_BLOCK_READ) == APR_SUCCESS && length &&
+           bytes[length - 1] == '\n';
 }
 
 static apr_status_t get_line(sl_link_t *link, apr_bucket_brigade *bb, apr_read_type_e block)
 {
     apr_off_t got = 0;
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    while (rv == APR_SUCCESS) {
-        if (is_empty(link) && (rv = fetch(link, block)) != APR_SUCCESS)
-            break;
-        rv = apr_brigade_split_line(bb, link->plain, block, LONGEST_LINE);
-        if (rv == APR_SUCCESS && ends_with_newline(bb))
-            return APR_SUCCESS;
-        apr_brigade_length(bb, 0, &got);
-        if (got >= LONGEST_LINE)
-            return rv;
-    }
+    do {
+        rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+        if (rv == APR_SUCCESS)
+            rv = apr_brigade_split_line(bb, link->plain, block, LONGEST_LINE - got);
+        if (rv == APR_SUCCESS)
+            rv = apr_brigade_length(bb, 0, &got);
+    } while (rv == APR_SUCCESS && got < LONGEST_LINE && !ends_with_newline(bb));
     return got && (APR_STATUS_IS_EAGAIN(rv) || rv == APR_EOF) ? APR_SUCCESS : rv;
 }
 
@@ -118,12 +129,9 @@ static apr_status_t get_bytes(sl_link_t *link, apr_bucket_brigade *bb, apr_read_
 static apr_status_t peek_bytes(sl_link_t *link, apr_bucket_brigade *bb, apr_read_type_e block, apr_off_t wanted)
 {
     apr_bucket *after;
-    apr_off_t there = 0;
-    apr_status_t rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+    apr_status_t rv = gather(link, block, wanted);
 
-    while (rv == APR_SUCCESS && apr_brigade_length(link->plain, 0, &there) == APR_SUCCESS && there < wanted)
-        rv = fetch(link, APR_NONBLOCK_READ);
-    if (!there)
+    if (rv != APR_SUCCESS)
         return rv;
     rv = apr_brigade_partition(link->plain, wanted, &after);
     if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
@@ -139,26 +147,31 @@ static apr_status_t peek_bytes(sl_link_t *link, apr_bucket_brigade *bb, apr_read
     return APR_SUCCESS;
 }
 
+/* How many bytes does the blank line take that `start` begins with? A CR alone is none. */
+static apr_off_t blank_line(const char start[2])
+{
+    if (start[0] == '\n')
+        return 1;
+    return start[0] == '\r' && start[1] == '\n' ? 2 : 0;
+}
+
 /* Blank lines between pipelined requests. */
 static apr_status_t eat_newlines(sl_link_t *link)
 {
-    apr_status_t rv = APR_SUCCESS;
+    apr_status_t rv;
 
-    while (!is_empty(link) || (rv = fetch(link, APR_NONBLOCK_READ)) == APR_SUCCESS) {
-        apr_bucket *bucket = APR_BRIGADE_FIRST(link->plain);
-        const char *bytes;
-        apr_size_t length, blank = 0;
+    while ((rv = gather(link, APR_NONBLOCK_READ, 2)) == APR_SUCCESS) {
+        char start[2] = "";
+        apr_size_t length = sizeof(start);
+        apr_bucket *after;
+        apr_off_t blank;
 
-        if (APR_BUCKET_IS_METADATA(bucket) || apr_bucket_read(bucket, &bytes, &length, APR_BLOCK_READ) != APR_SUCCESS)
+        rv = apr_brigade_flatten(link->plain, start, &length);
+        blank = blank_line(start);
+        if (rv != APR_SUCCESS || !blank || (rv = apr_brigade_partition(link->plain, blank, &after)) != APR_SUCCESS)
             break;
-        while (blank < length && (bytes[blank] == '\r' || bytes[blank] == '\n'))
-            blank++;
-        if (blank && blank < length)
-            apr_bucket_split(bucket, blank);
-        if (blank)
-            apr_bucket_delete(bucket);
-        if (blank < length)
-            break;
+        while (APR_BRIGADE_FIRST(link->plain) != after)
+            apr_bucket_delete(APR_BRIGADE_FIRST(link->plain));
     }
     return APR_STATUS_IS_EAGAIN(rv) ? APR_SUCCESS : rv;
 }
@@ -169,23 +182,28 @@ static apr_status_t take_all(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
 
     while (rv == APR_SUCCESS)
         rv = fetch(link, block);
+    if (is_empty(link))
+        return rv;
     APR_BRIGADE_CONCAT(bb, link->plain);
-    return rv == APR_EOF || APR_STATUS_IS_EAGAIN(rv) ? APR_SUCCESS : rv;
+    return APR_SUCCESS;
 }
 
 apr_status_t sl_filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
     sl_link_t *link = f->ctx;
-    apr_status_t rv;
 
     if (f->c->aborted) {
         APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(f->c->bucket_alloc));
         return APR_ECONNABORTED;
     }
-    rv = sl_conn_hooks_complete(link, block);
-    if (rv != APR_SUCCESS || mode == AP_MODE_INIT)
-        return rv;
+    /* What was decrypted is delivered, whatever has become of the connection since. */
+    if (mode == AP_MODE_INIT || is_empty(link)) {
+        apr_status_t rv = sl_conn_hooks_complete(link, block);
+
+        if (rv != APR_SUCCESS || mode == AP_MODE_INIT)
+            return rv;
+    }
     switch (mode) {
     case AP_MODE_READBYTES:
         return get_bytes(link, bb, block, readbytes);

@@ -75,14 +75,21 @@ static apr_status_t read_bucket(sl_gather_t *gather, apr_bucket *bucket, const c
     return rv == APR_SUCCESS ? apr_bucket_read(bucket, bytes, length, APR_BLOCK_READ) : rv;
 }
 
+/* The connection ends: close_notify leaves now, for the socket is shut down next. */
+static apr_status_t send_end(sl_gather_t *gather)
+{
+    sl_conn_hooks_shutdown(gather->link);
+    return sl_brigade_flush(gather->link);
+}
+
 static apr_status_t send_metadata(sl_gather_t *gather, apr_bucket *bucket)
 {
     apr_status_t rv = write_gathered(gather);
 
+    if (rv == APR_SUCCESS && AP_BUCKET_IS_EOC(bucket))
+        rv = send_end(gather);
     if (rv != APR_SUCCESS)
         return rv;
-    if (AP_BUCKET_IS_EOC(bucket))
-        sl_conn_hooks_shutdown(gather->link);
     APR_BUCKET_REMOVE(bucket);
     return sl_brigade_send_with(gather->link, bucket);
 }
@@ -109,19 +116,24 @@ static apr_status_t send_brigade(sl_gather_t *gather, apr_bucket_brigade *bb)
     return rv == APR_SUCCESS ? write_gathered(gather) : rv;
 }
 
-/* The end of a connection that never became TLS, or is no more: nothing can be sent, but requests must end. */
+/* A connection that never became TLS, or is no more: nothing can be sent, but requests must end, and whoever still
+ * produces data must learn that it is in vain. */
 static apr_status_t drop(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     apr_bucket *bucket = APR_BRIGADE_FIRST(bb);
+    apr_status_t rv;
 
     while (bucket != APR_BRIGADE_SENTINEL(bb)) {
         apr_bucket *next = APR_BUCKET_NEXT(bucket);
 
-        if (!APR_BUCKET_IS_METADATA(bucket))
+        if (!APR_BUCKET_IS_METADATA(bucket)) {
             apr_bucket_delete(bucket);
+            f->c->aborted = 1;
+        }
         bucket = next;
     }
-    return ap_pass_brigade(f->next, bb);
+    rv = ap_pass_brigade(f->next, bb);
+    return f->c->aborted ? APR_ECONNABORTED : rv;
 }
 
 apr_status_t sl_filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
@@ -133,6 +145,10 @@ apr_status_t sl_filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
     if (f->c->aborted) {
         apr_brigade_cleanup(bb);
         return APR_ECONNABORTED;
+    }
+    if (link->held_length) {
+        APR_BRIGADE_PREPEND(bb, link->held);
+        link->held_length = 0;
     }
     switch (link->tls->state) {
     case SL_STATE_PLAIN:
@@ -153,11 +169,6 @@ apr_status_t sl_filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
     return rv;
 }
 
-typedef struct sl_coalesce_t {
-    apr_bucket_brigade *held;
-    apr_size_t length;
-} sl_coalesce_t;
-
 /* The bytes of `bb` if it is all small pieces of memory, else 0. */
 static apr_size_t small_length(const apr_bucket_brigade *bb)
 {
@@ -165,28 +176,22 @@ static apr_size_t small_length(const apr_bucket_brigade *bb)
 
     for (apr_bucket *bucket = APR_BRIGADE_FIRST(bb); bucket != APR_BRIGADE_SENTINEL(bb);
          bucket = APR_BUCKET_NEXT(bucket)) {
-        if (!APR_BUCKET_IS_HEAP(bucket) && !APR_BUCKET_IS_TRANSIENT(bucket) && !APR_BUCKET_IS_IMMORTAL(bucket)
-            && !APR_BUCKET_IS_POOL(bucket))
+        if (!APR_BUCKET_IS_HEAP(bucket) && !APR_BUCKET_IS_TRANSIENT(bucket) && !APR_BUCKET_IS_IMMORTAL(bucket) &&
+            !APR_BUCKET_IS_POOL(bucket))
             return 0;
         length += bucket->length;
     }
     return length;
 }
 
+/* Held in the link, so that nothing is lost when this filter is taken away (mod_proxy does, for tunnels). */
 apr_status_t sl_filter_coalesce(ap_filter_t *f, apr_bucket_brigade *bb)
 {
-    sl_coalesce_t *coalesce = f->ctx;
+    sl_link_t *link = f->ctx;
     apr_size_t length = small_length(bb);
 
-    if (!coalesce)
-        f->ctx = coalesce = apr_pcalloc(f->c->pool, sizeof(*coalesce));
-    if (length && coalesce->length + length < RECORD_SIZE) {
-        coalesce->length += length;
-        return ap_save_brigade(f, &coalesce->held, &bb, f->c->pool);
-    }
-    if (coalesce->length) {
-        APR_BRIGADE_PREPEND(bb, coalesce->held);
-        coalesce->length = 0;
-    }
-    return ap_pass_brigade(f->next, bb);
+    if (!length || link->held_length + length >= RECORD_SIZE)
+        return ap_pass_brigade(f->next, bb);
+    link->held_length += length;
+    return ap_save_brigade(f, &link->held, &bb, f->c->pool);
 }

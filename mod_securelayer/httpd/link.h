@@ -32,6 +32,10 @@ typedef struct sl_link_t {
     /* filter_in.c: decrypted bytes that were read but not asked for yet; NULL before the first */
     apr_bucket_brigade *plain;
 
+    /* filter_out.c: small pieces of plain text that wait for more; NULL before the first */
+    apr_bucket_brigade *held;
+    apr_size_t held_length;
+
     /* env_export.c: what requests were given before; NULL before the first */
     _Atomic(struct sl_env_set_t *) env_sets;
 

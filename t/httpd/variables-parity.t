@@ -16,7 +16,7 @@ my @san = (
     'IP:2001:db8::7', 'URI:urn:example:ann', 'otherName:msUPN;UTF8:ann@corp.example', 'otherName:msUPN;UTF8:zoë@corp.example',
     'otherName:1.3.6.1.5.5.7.8.7;IA5STRING:_ldap.example.test', 'RID:1.2.3.4', 'otherName:1.2.3.4;UTF8:other',
 );
-my $rich_dn = '/C=DE/ST=Sachsen/L=Görlitz/O=Größe, "Söhne" + Co\/KG/OU=First/OU=Zweite Ünit/OU=#3/CN=Änn Öther/CN=second name'
+my $rich_dn = '/C=DE/ST=Sachsen/L=Görlitz/O=Größe, "Söhne" \\+ Co\/KG/OU=First/OU=Zweite Ünit/OU=#3/CN=Änn Öther/CN=second name'
     . '/title=Dr./initials=A.Ö./GN=Änn/SN=Öther/description=tab' . "\there" . '/serialNumber=4711/UID=ann'
     . '/x500UniqueIdentifier=unique/emailAddress=ann@example.test/DC=example';
 # No whole number of days is left, so that none ends between the two runs.

@@ -29,7 +29,7 @@ my %server = (
     pss     => $certs->server('pss.test',     type => 'rsa-pss'),
 );
 my $ann = $certs->client('ann', issuer => 'client-intermediate', end => '+1000h',
-    subject => '/C=DE/O=Größe, "Söhne" + Co/OU=First/OU=Second/CN=Ann/serialNumber=4711/UID=ann/emailAddress=ann@example.test',
+    subject => '/C=DE/O=Größe, "Söhne" \\+ Co/OU=First/OU=Second/CN=Ann/serialNumber=4711/UID=ann/emailAddress=ann@example.test',
     names   => ['email:ann@example.test', 'DNS:ann.test', 'URI:urn:one', 'URI:urn:two', 'IP:192.0.2.1', 'IP:2001:db8::1',
         'otherName:msUPN;UTF8:ann@corp.example', 'otherName:1.3.6.1.5.5.7.8.7;IA5STRING:_ldap.ann.test']);
 my $ec       = $certs->client('ec', type => 'ecdsa');

@@ -2,7 +2,6 @@
 #include "conn/failure.h"
 
 #include <apr_strings.h>
-#include <openssl/ssl.h>
 
 static const char *const words[SL_FAILURES] = {
     [SL_FAIL_NONE] = "none",
@@ -26,7 +25,52 @@ const char *sl_failure_word(sl_failure_reason_t reason)
     return words[reason];
 }
 
+/* RFC 8446 section 6, RFC 7301 section 3.2 and the IANA registry; older ones from RFC 5246 section 7.2. */
+static const struct {
+    int number;
+    const char *name;
+} alerts[] = {
+    {0, "close notify"},
+    {10, "unexpected message"},
+    {20, "bad record MAC"},
+    {21, "decryption failed"},
+    {22, "record overflow"},
+    {30, "decompression failure"},
+    {40, "handshake failure"},
+    {41, "no certificate"},
+    {42, "bad certificate"},
+    {43, "unsupported certificate"},
+    {44, "certificate revoked"},
+    {45, "certificate expired"},
+    {46, "certificate unknown"},
+    {47, "illegal parameter"},
+    {48, "unknown CA"},
+    {49, "access denied"},
+    {50, "decode error"},
+    {51, "decrypt error"},
+    {70, "protocol version"},
+    {71, "insufficient security"},
+    {80, "internal error"},
+    {86, "inappropriate fallback"},
+    {90, "user canceled"},
+    {100, "no renegotiation"},
+    {109, "missing extension"},
+    {110, "unsupported extension"},
+    {112, "unrecognized name"},
+    {113, "bad certificate status response"},
+    {115, "unknown PSK identity"},
+    {116, "certificate required"},
+    {120, "no application protocol"},
+    {121, "ECH required"},
+};
+
 const char *sl_failure_alert(apr_pool_t *pool, int alert)
 {
-    return alert < 0 ? "none" : apr_psprintf(pool, "%s (%d)", SSL_alert_desc_string_long(alert), alert);
+    if (alert < 0)
+        return "none";
+    for (apr_size_t i = 0; i < sizeof(alerts) / sizeof(alerts[0]); i++) {
+        if (alerts[i].number == alert)
+            return apr_psprintf(pool, "%s (%d)", alerts[i].name, alert);
+    }
+    return apr_psprintf(pool, "unknown (%d)", alert);
 }

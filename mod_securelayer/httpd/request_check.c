@@ -16,13 +16,14 @@
 
 APLOG_USE_MODULE(sl);
 
-/* SetEnvIf and BrowserMatch say how old clients want their connection closed; the first request decides. */
+/* SetEnvIf and BrowserMatch say how old clients want their connection closed; the first request decides. The streams of
+ * an HTTP/2 connection run in threads of their own and must not write here; its clients need no such help. */
 static void decide_shutdown(request_rec *r, sl_link_t *link)
 {
     const apr_array_header_t *env = apr_table_elts(r->subprocess_env);
     const apr_table_entry_t *entry = (const apr_table_entry_t *)env->elts;
 
-    if (link->shutdown_decided)
+    if (link->shutdown_decided || r->connection->master)
         return;
     link->shutdown_decided = 1;
     for (int i = 0; i < env->nelts; i++) {

@@ -205,13 +205,14 @@ sub environment {
     my ($self) = @_;
     my %env = (LC_ALL => 'C', TZ => 'UTC', SSLKEYLOGFILE => undef, %{ $self->{env} });
     my $reports = "$self->{root}/reports/report";
-    if (($ENV{SL_SAN} || '') eq 'asan') {
+    my $sanitizer = $self->{tls} eq 'mod_ssl' ? '' : $ENV{SL_SAN} || '';    # mod_ssl's own leaks are not looked for
+    if ($sanitizer eq 'asan') {
         $env{LD_PRELOAD}   = join ' ', grep {-e} "$top/build/asan/leak_check.so", sanitizer_library('libasan.so');
         $env{ASAN_OPTIONS} = "verify_asan_link_order=0:detect_leaks=1:leak_check_at_exit=0:halt_on_error=1:exitcode=99:log_path=$reports:detect_stack_use_after_return=1";
         $env{UBSAN_OPTIONS} = "print_stacktrace=1:halt_on_error=1:log_path=$reports";
         $env{LSAN_OPTIONS}  = "suppressions=$top/t/lib/lsan.supp:print_suppressions=0";
     }
-    elsif (($ENV{SL_SAN} || '') eq 'tsan') {
+    elsif ($sanitizer eq 'tsan') {
         $env{LD_PRELOAD}   = sanitizer_library('libtsan.so');
         $env{TSAN_OPTIONS} = "suppressions=$top/t/lib/tsan.supp:log_path=$reports:second_deadlock_stack=1:exitcode=0";
     }

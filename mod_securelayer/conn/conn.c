@@ -12,8 +12,11 @@
 /* Key updates and the like that a peer may send in a row: each costs us far more than it. */
 #define MOST_BARREN 32
 
-static apr_status_t free_conn(void *conn)
+static apr_status_t free_conn(void *baton)
 {
+    sl_conn_t *conn = baton;
+
+    conn->hello_pool = NULL; /* part of the pool that goes, and gone before it */
     sl_conn_free(conn);
     return APR_SUCCESS;
 }
@@ -38,6 +41,14 @@ void sl_conn_free(sl_conn_t *conn)
     conn->ssl = NULL;
     sl_identity_release(conn->challenge);
     conn->challenge = NULL;
+    if (conn->hello_pool)
+        apr_pool_destroy(conn->hello_pool);
+    conn->hello_pool = NULL;
+    conn->hello = NULL;
+    sl_hello_buffer_init(&conn->bytes, NULL);
+    conn->bytes_taken = 0;
+    if (conn->state != SL_STATE_FAILED)
+        conn->state = SL_STATE_CLOSED;
 }
 
 void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detail)
@@ -143,5 +154,6 @@ void sl_conn_close(sl_conn_t *conn, int notify)
 
 int sl_conn_peer_closed(const sl_conn_t *conn)
 {
-    return conn->ssl && SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN;
+    /* OpenSSL takes the bare end of the stream for a close_notify (SSL_OP_IGNORE_UNEXPECTED_EOF). */
+    return conn->ssl && SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN && !BIO_eof(SSL_get_rbio(conn->ssl));
 }

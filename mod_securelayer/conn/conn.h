@@ -29,6 +29,7 @@ typedef struct sl_conn_t {
     void *baton;               /* for the host's callbacks */
     sl_state_t state;
     apr_time_t started;        /* when the connection was made */
+    apr_time_t began;          /* when its first byte came; 0 before */
     apr_pool_t *hello_pool;    /* the hello's memory: gone after the handshake unless it is kept */
     sl_hello_buffer_t bytes;   /* raw bytes of the hello */
     apr_size_t bytes_taken;    /* of those, by OpenSSL */
@@ -44,14 +45,14 @@ typedef struct sl_conn_t {
     int barren;                /* records without application data in a row */
     /* Facts of the handshake, frozen in SL_STATE_OPEN */
     long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */
-    int verify_generous;       /* accepted although no CA of ours signed it (optional_no_ca) */
+    int verify_generous;       /* X509_V_... that was forgiven: no CA of ours signed it (optional_no_ca); else 0 */
     apr_interval_time_t handshake_time; /* microseconds from the first byte to the end of the handshake; 0 before */
     sl_failure_t failure;
 } sl_conn_t;
 
 /* In SL_STATE_HELLO; cheap: no SSL is made. `host` and `baton` outlive the connection. */
 sl_conn_t *sl_conn_make(apr_pool_t *pool, const sl_host_t *host, void *baton);
-/* Frees the SSL and the hello; called by the pool's cleanup, may be called earlier. */
+/* Frees the SSL and the hello; called by the pool's cleanup, may be called earlier: what was open is closed then. */
 void sl_conn_free(sl_conn_t *conn);
 
 /* Notes the first failure and ends the state machine. `detail` may be NULL; it is escaped here. */
@@ -68,7 +69,7 @@ apr_status_t sl_conn_peek(sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */
 void sl_conn_close(sl_conn_t *conn, int notify);
-/* Has the peer sent its close_notify? */
+/* Has the peer sent its close_notify? The end of the stream alone is none. */
 int sl_conn_peer_closed(const sl_conn_t *conn);
 
 #endif

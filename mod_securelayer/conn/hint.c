@@ -62,6 +62,9 @@ static const char *alert_hint(const sl_conn_t *conn, apr_pool_t *pool)
 
 static const char *version_hint(const sl_conn_t *conn, apr_pool_t *pool)
 {
+    if (conn->failure.alert_sent == SSL_AD_INAPPROPRIATE_FALLBACK)
+        return "the client fell back to an older protocol version than both sides have: its attempt with a newer one "
+               "was broken, perhaps by a device on the way";
     if (!conn->hello)
         return "client and server have no protocol version in common";
     return apr_psprintf(pool, "the client offers only %s, and SSLProtocol of %s allows none of that",
@@ -93,7 +96,7 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_UNKNOWN_NAME:
         return "no virtual host has that name, and SecureLayerUnknownName refuses it";
     case SL_FAIL_NAME_CHANGED:
-        return "the client changed the name it asks for between two hellos";
+        return "the client changed the name or the protocols it asks for between two hellos";
     case SL_FAIL_VERSION:
         return version_hint(conn, pool);
     case SL_FAIL_SUITE:

@@ -19,7 +19,8 @@ typedef struct sl_host_t {
     /* The virtual host for `name` (as sl_text_host() makes it; NULL: the client sent none that could be one).
      * Never NULL: the default of the address if nobody has that name; *known then is 0. */
     const sl_vhost_t *(*find_vhost)(void *baton, const char *name, int *known);
-    /* The protocol to use among `offered` (const char *); NULL if none is known here. */
+    /* The protocol to use among `offered` (const char *, gone after the handshake); NULL if none is known here. May be
+     * asked twice in one handshake. */
     const char *(*select_alpn)(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered);
     /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
      * caller; NULL if nobody does. */

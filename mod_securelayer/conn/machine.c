@@ -29,16 +29,46 @@ sl_want_t sl_machine_run(sl_conn_t *conn)
     return SL_WANT_NOTHING;
 }
 
-/* We chose by the name we parsed; OpenSSL must have read the same (a second hello after HelloRetryRequest counts). */
+/* Is the extension in the hello that OpenSSL reads what it was in the one that we read? */
+static int is_same(SSL *ssl, const sl_client_hello_t *hello, unsigned type)
+{
+    const unsigned char *theirs;
+    size_t length;
+    sl_reader_t ours;
+    int sent = SSL_client_hello_get0_ext(ssl, type, &theirs, &length);
+
+    if (!sl_client_hello_extension(hello, type, &ours))
+        return !sent;
+    return sent && length == sl_reader_left(&ours) && (!length || !memcmp(theirs, ours.at, length));
+}
+
+/* By name and protocols we chose the virtual host, and whether this is a challenge that needs no client certificate.
+ * A second hello, behind a HelloRetryRequest, must not ask for others (RFC 8446 section 4.1.2). */
+static int check_hello(SSL *ssl, int *alert, void *unused)
+{
+    sl_conn_t *conn = SSL_get_app_data(ssl);
+
+    (void)unused;
+    if (conn->hello && is_same(ssl, conn->hello, TLSEXT_TYPE_server_name) &&
+        is_same(ssl, conn->hello, TLSEXT_TYPE_application_layer_protocol_negotiation))
+        return SSL_CLIENT_HELLO_SUCCESS;
+    conn->failure.reason = SL_FAIL_NAME_CHANGED;
+    *alert = SSL_AD_ILLEGAL_PARAMETER;
+    return SSL_CLIENT_HELLO_ERROR;
+}
+
+/* We chose by the name we parsed; OpenSSL must have parsed the same. For a resumed session of TLS 1.2 it only knows the
+ * name that the session was made with, if at all; sl_step_start() keeps sessions to their name. */
 static int check_name(SSL *ssl, int *alert, void *unused)
 {
     sl_conn_t *conn = SSL_get_app_data(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    int is_of_session = SSL_session_reused(ssl) && SSL_version(ssl) < TLS1_3_VERSION;
 
     (void)unused;
     if (!name && !conn->sni)
         return SSL_TLSEXT_ERR_NOACK;
-    if (!name || !conn->sni || strcmp(name, conn->sni)) {
+    if (!is_of_session && (!name || !conn->sni || strcmp(name, conn->sni))) {
         conn->failure.reason = SL_FAIL_NAME_CHANGED;
         *alert = SSL_AD_ILLEGAL_PARAMETER;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
@@ -50,18 +80,18 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
                        unsigned int length, void *unused)
 {
     sl_conn_t *conn = SSL_get_app_data(ssl);
-    apr_array_header_t *offered = sl_alpn_names(conn->pool, list, length);
+    apr_array_header_t *offered = sl_alpn_names(conn->hello_pool, list, length);
+    const char *name;
 
     (void)unused;
     if (!offered) {
         conn->failure.reason = SL_FAIL_BAD_HELLO;
         return SSL_TLSEXT_ERR_ALERT_FATAL;
     }
-    conn->alpn = conn->host->select_alpn(conn->baton, conn->vhost, offered);
-    if (!conn->alpn && conn->vhost->strict_alpn)
-        return SSL_TLSEXT_ERR_ALERT_FATAL;
-    if (!conn->alpn)
-        return SSL_TLSEXT_ERR_NOACK;
+    name = conn->host->select_alpn(conn->baton, conn->vhost, offered);
+    if (!name)
+        return conn->vhost->strict_alpn || conn->challenge ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+    conn->alpn = apr_pstrdup(conn->pool, name); /* the offered names go with the hello */
     sl_step_fit_tickets(conn);
     *chosen = (const unsigned char *)conn->alpn;
     *chosen_length = (unsigned char)strlen(conn->alpn);
@@ -70,6 +100,7 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
 
 void sl_machine_prepare(SSL_CTX *ctx)
 {
+    SSL_CTX_set_client_hello_cb(ctx, check_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, check_name);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
 }

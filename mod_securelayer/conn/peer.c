@@ -27,7 +27,7 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
     int error = X509_STORE_CTX_get_error(store);
 
     if (!ok && error == X509_V_ERR_UNABLE_TO_GET_CRL && profile->crl_missing_ok) {
-        X509_STORE_CTX_set_error(store, X509_V_OK);
+        X509_STORE_CTX_set_error(store, conn->verify_generous); /* what was found before still stands */
         ok = 1;
     }
     if (ok && X509_STORE_CTX_get_error_depth(store) > profile->verify_depth) {
@@ -35,7 +35,7 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
         ok = 0;
     }
     if (!ok && profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && is_issuer_error(error)) {
-        conn->verify_generous = 1;
+        conn->verify_generous = error;
         return 1;
     }
     if (!ok && conn->verify_error == X509_V_OK)

@@ -7,6 +7,8 @@
 #include <openssl/ssl.h>
 #include <openssl/sslerr.h>
 
+#define ALERT_RECORD_SIZE 7 /* in plain text */
+
 static const struct {
     int openssl_reason;
     sl_failure_reason_t reason;
@@ -26,6 +28,13 @@ static const struct {
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, SL_FAIL_PEER_CLOSED},
 };
 
+/* Did we answer the hello with nothing but an alert that blames it? */
+static int is_hello_refused(const sl_conn_t *conn)
+{
+    return conn->failure.alert_sent >= 0 && conn->failure.alert_sent != SSL_AD_INTERNAL_ERROR &&
+           BIO_number_written(SSL_get_wbio(conn->ssl)) <= ALERT_RECORD_SIZE;
+}
+
 static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
 {
     if (conn->failure.reason != SL_FAIL_NONE)
@@ -36,6 +45,8 @@ static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
     }
     if (conn->failure.alert_received >= 0)
         return SL_FAIL_ALERT;
+    if (is_hello_refused(conn))
+        return SL_FAIL_BAD_HELLO;
     return error ? SL_FAIL_OTHER : SL_FAIL_PEER_CLOSED;
 }
 
@@ -53,10 +64,12 @@ static void let_hello_go(sl_conn_t *conn)
 
 static void freeze_facts(sl_conn_t *conn)
 {
-    conn->handshake_time = sl_world_now(conn->host->world) - conn->started;
+    long result = SSL_get_verify_result(conn->ssl);
+
+    conn->handshake_time = sl_world_now(conn->host->world) - conn->began;
     /* A resumed session brings the result of its first handshake along: the same scope means the same policy. */
-    if (conn->vhost->profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && SSL_get_verify_result(conn->ssl) != X509_V_OK)
-        conn->verify_generous = 1;
+    if (conn->vhost->profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && result != X509_V_OK)
+        conn->verify_generous = (int)result;
     conn->failure.alert_received = conn->failure.alert_sent = -1;
     let_hello_go(conn);
 }

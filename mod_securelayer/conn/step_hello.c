@@ -48,9 +48,12 @@ static apr_status_t read_more(sl_conn_t *conn)
     if (space > wanted)
         space = wanted;
     rv = conn->host->read(conn->baton, room, &space);
-    if (rv == APR_SUCCESS)
-        conn->bytes.length += space;
-    return rv;
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (!conn->bytes.length)
+        conn->began = sl_world_now(conn->host->world);
+    conn->bytes.length += space;
+    return APR_SUCCESS;
 }
 
 static sl_step_t choose_vhost(sl_conn_t *conn)

@@ -1,6 +1,7 @@
 /* Second step: an SSL straight from the profile of the chosen virtual host. */
 #include "conn/steps.h"
 
+#include "base/text.h"
 #include "crypto/openssl_error.h"
 #include "hello/alpn.h"
 
@@ -35,8 +36,31 @@ void sl_step_fit_tickets(sl_conn_t *conn)
 {
     int wants_two = conn->alpn ? !strcmp(conn->alpn, "http/1.1") : conn->hello->has_alpn;
 
+    if (conn->challenge)
+        return;
     if (SSL_CTX_get_num_tickets(conn->vhost->profile->ctx) == OPENSSL_DEFAULT_TICKETS)
         SSL_set_num_tickets(conn->ssl, wants_two ? OPENSSL_DEFAULT_TICKETS : 1);
+}
+
+/* Whoever answers a challenge shows no client certificate: a session of it must lead nowhere. */
+static void forbid_sessions(SSL *ssl)
+{
+    SSL_set_options(ssl, SSL_OP_NO_TICKET);
+    SSL_set_num_tickets(ssl, 0);
+}
+
+/* Sessions belong to a virtual host, its policy, and the name that was asked for (RFC 6066 section 3). */
+static int set_session_scope(sl_conn_t *conn)
+{
+    const sl_vhost_t *vhost = conn->vhost;
+    unsigned char both[sizeof(vhost->session_scope) + SL_HOST_MAX], digest[sizeof(vhost->session_scope)];
+    apr_size_t length = conn->name ? strlen(conn->name) : 0;
+
+    memcpy(both, vhost->session_scope, sizeof(vhost->session_scope));
+    if (length)
+        memcpy(both + sizeof(vhost->session_scope), conn->name, length);
+    return EVP_Digest(both, sizeof(vhost->session_scope) + length, digest, NULL, EVP_sha256(), NULL) == 1 &&
+           SSL_set_session_id_context(conn->ssl, digest, sizeof(digest)) == 1;
 }
 
 static void set_verification(sl_conn_t *conn)
@@ -68,7 +92,12 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     if (is_challenge(conn))
         conn->challenge = conn->host->answer_challenge(conn->baton, conn->name);
     set_verification(conn);
-    SSL_set_session_id_context(conn->ssl, conn->vhost->session_scope, sizeof(conn->vhost->session_scope));
+    if (conn->challenge)
+        forbid_sessions(conn->ssl);
+    if (!set_session_scope(conn)) {
+        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
+        return SL_STEP_DONE;
+    }
     SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
     sl_step_fit_tickets(conn);
     SSL_set_info_callback(conn->ssl, note_alert);

@@ -15,6 +15,7 @@
 #include <scoreboard.h>
 
 #include <apr_portable.h>
+#include <apr_strings.h>
 #include <poll.h>
 
 #include "httpd/bio_brigade.h"
@@ -59,14 +60,8 @@ static const sl_vhost_t *find_vhost(void *baton, const char *name, int *known)
 static const char *select_alpn(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered)
 {
     sl_link_t *link = baton;
-    server_rec *server = vhost->owner;
-    const char *chosen = ap_select_protocol(link->c, NULL, server, offered);
 
-    if (!chosen || !ap_array_str_contains(offered, chosen))
-        return NULL;
-    if (strcmp(chosen, ap_get_protocol(link->c)) && ap_switch_protocol(link->c, NULL, server, chosen) != APR_SUCCESS)
-        return NULL;
-    return chosen;
+    return sl_ssl_api_select_protocol(link->c, vhost->owner, offered);
 }
 
 static sl_identity_t *answer_challenge(void *baton, const char *name)

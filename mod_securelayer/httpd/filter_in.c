@@ -30,9 +30,17 @@ static apr_status_t decrypt(sl_link_t *link)
     return APR_SUCCESS;
 }
 
-static int is_empty(const sl_link_t *link)
+/* A bucket whose bytes were all taken as lines stays behind with none. */
+static int is_empty(sl_link_t *link)
 {
-    return !link->plain || APR_BRIGADE_EMPTY(link->plain);
+    while (link->plain && !APR_BRIGADE_EMPTY(link->plain)) {
+        apr_bucket *first = APR_BRIGADE_FIRST(link->plain);
+
+        if (first->length || APR_BUCKET_IS_METADATA(first))
+            return 0;
+        apr_bucket_delete(first);
+    }
+    return 1;
 }
 
 /* A connection without TLS: first the bytes in which we looked for a hello, then what follows them. */

@@ -162,6 +162,7 @@ apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *len
     if (*length > link->at_length)
         *length = link->at_length;
     take_bytes(link, buffer, *length);
+    link->bytes_read += (apr_off_t)*length;
     return APR_SUCCESS;
 }
 

@@ -46,12 +46,22 @@ sl_link_t *sl_link_of(conn_rec *c)
 
 /* ---- the host of the machine ---- */
 
+static apr_time_t deadline_for(const sl_link_t *link, const sl_vhost_t *vhost)
+{
+    const sl_read_limits_t *limits = sl_config_of_server(link->c->base_server)->read_limits;
+    apr_interval_time_t most = limits ? sl_reqtimeout_allows(&limits->handshake, link->bytes_read) : 0;
+
+    return link->tls->started + (most && most < vhost->handshake_timeout ? most : vhost->handshake_timeout);
+}
+
 static const sl_vhost_t *find_vhost(void *baton, const char *name, int *known)
 {
     sl_link_t *link = baton;
     const sl_vhost_t *vhost = sl_vhost_choice_find(link->c, name, known);
 
     link->server = vhost->owner;
+    if (link->deadline)
+        link->deadline = deadline_for(link, vhost);
     if (link->c->sbh && *known)
         ap_update_child_status_from_server(link->c->sbh, SERVER_BUSY_READ, link->c, link->server);
     return vhost;
@@ -77,9 +87,17 @@ static sl_host_t host = {sl_brigade_read, sl_brigade_write, find_vhost, select_a
 
 static apr_time_t deadline_of(const sl_link_t *link)
 {
-    const sl_vhost_t *vhost = link->tls->vhost ? link->tls->vhost : sl_config_vhost(link->server);
+    return deadline_for(link, link->tls->vhost ? link->tls->vhost : sl_config_vhost(link->server));
+}
 
-    return link->tls->started + vhost->handshake_timeout;
+/* Until when the first request must have begun. */
+static apr_time_t request_deadline_of(const sl_link_t *link)
+{
+    const sl_read_limits_t *limits = sl_config_of_server(link->c->base_server)->read_limits;
+    apr_interval_time_t most = limits ? sl_reqtimeout_allows(&limits->header, 0) : 0;
+
+    return link->tls->started + link->tls->handshake_time +
+           (most && most < link->server->timeout ? most : link->server->timeout);
 }
 
 static void note_end(sl_link_t *link)
@@ -177,8 +195,9 @@ static int park(sl_link_t *link)
 static int end(sl_link_t *link)
 {
     /* An alert has to reach the peer; who was only waited for gets nothing and costs nothing more. */
-    if (link->park_end != SL_PARK_NOT || link->broken)
+    if (link->park_end != SL_PARK_NOT || link->broken || link->tls->failure.reason == SL_FAIL_TIMEOUT)
         link->c->aborted = 1;
+    apr_table_setn(link->c->notes, "short-lingering-close", "1");
     if (link->c->cs)
         link->c->cs->state = CONN_STATE_LINGER;
     return OK;
@@ -228,7 +247,7 @@ static int wait_for_request(sl_link_t *link)
         link->waited = 1;
         rv = wait_a_moment(link);
     }
-    if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < deadline_of(link) + link->server->timeout)
+    if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < request_deadline_of(link))
         return park(link);
     if (rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv)) {
         sl_conn_hooks_shutdown(link);
@@ -289,7 +308,7 @@ static void suspend_connection(conn_rec *c, request_rec *r)
     if (link && link->waiting && link->tls->state < SL_STATE_OPEN)
         sl_parking_enter(link, deadline_of(link));
     else if (link && link->waiting)
-        sl_parking_enter(link, deadline_of(link) + link->server->timeout);
+        sl_parking_enter(link, request_deadline_of(link));
 }
 
 static void resume_connection(conn_rec *c, request_rec *r)

@@ -25,6 +25,7 @@ typedef struct sl_link_t {
     apr_size_t at_length;
     apr_read_type_e block;        /* may a read wait? */
     apr_time_t deadline;          /* of the handshake, for reads that wait; 0: none */
+    apr_off_t bytes_read;         /* since the connection was made */
     apr_bucket_brigade *to_send;  /* buckets to go down the output filters; NULL before the first */
     struct sl_scratch_t *scratch; /* encrypted bytes that are no bucket yet; NULL if there are none */
     apr_status_t broken;          /* first error of the network; APR_SUCCESS while it works */

@@ -32,6 +32,15 @@ static int serves_tls(const ap_listen_rec *listener, server_rec *main_server)
     return 0;
 }
 
+/* `AcceptFilter ... none` wants nothing of it. */
+static int is_deferred(apr_os_sock_t socket)
+{
+    int seconds = 0;
+    socklen_t size = sizeof(seconds);
+
+    return getsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, &size) == 0 && seconds > 0;
+}
+
 void sl_listeners_prepare(server_rec *s)
 {
     int can = 0, seconds = 1;
@@ -41,7 +50,8 @@ void sl_listeners_prepare(server_rec *s)
     for (ap_listen_rec *listener = ap_listeners; listener; listener = listener->next) {
         apr_os_sock_t socket;
 
-        if (listener->sd && serves_tls(listener, s) && apr_os_sock_get(&socket, listener->sd) == APR_SUCCESS)
+        if (listener->sd && serves_tls(listener, s) && apr_os_sock_get(&socket, listener->sd) == APR_SUCCESS &&
+            is_deferred(socket))
             setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof(seconds));
     }
 }

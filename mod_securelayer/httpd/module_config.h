@@ -6,6 +6,7 @@
 #include <httpd.h>
 #include <http_config.h>
 
+#include "httpd/reqtimeout.h"
 #include "profile/settings.h"
 #include "vhost/sni_index.h"
 #include "vhost/vhost.h"
@@ -16,6 +17,7 @@ extern module sl_module;
 typedef struct sl_server_config_t {
     sl_settings_t *settings;
     sl_vhost_t *vhost; /* NULL unless TLS is on for this server; set by collect_vhosts */
+    const sl_read_limits_t *read_limits; /* NULL without mod_reqtimeout; set by reqtimeout.c */
 } sl_server_config_t;
 
 typedef struct sl_dir_config_t {

@@ -17,6 +17,7 @@
 #include "httpd/listeners.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
+#include "httpd/reqtimeout.h"
 #include "httpd/vhost_choice.h"
 
 APLOG_USE_MODULE(sl);
@@ -146,6 +147,7 @@ static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scrat
     compare_libraries(s);
     sl_vhost_choice_build(pool, s);
     sl_listeners_prepare(s);
+    sl_reqtimeout_collect(pool, scratch, s);
     ap_add_version_component(pool, version_component(scratch));
     return OK;
 }

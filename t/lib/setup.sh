@@ -96,9 +96,10 @@ variant_arguments() {
     esac
 }
 
-# build_variant NAME TARGET...: configures and makes build/NAME.
+# build_variant NAME TARGET...: configures and makes build/NAME. Targets are made one after the other: `all` starts a
+# make of its own, which must not meet another.
 build_variant() {
-    local variant=$1 dir=$top/build/$1 log=$top/build/$1/build.log arguments
+    local variant=$1 dir=$top/build/$1 log=$top/build/$1/build.log arguments target
     shift
     mkdir -p "$dir"
     [ ! -e "$top/config.status" ] || die "The source tree itself is configured: run 'make distclean' in $top first."
@@ -108,5 +109,5 @@ build_variant() {
     if [ ! -e "$dir/config.status" ] || [ "$top/configure" -nt "$dir/config.status" ]; then
         (cd "$dir" && logged "$log" "$top/configure" -q "${arguments[@]}") || exit 1
     fi
-    logged "$log" make -s -j2 -C "$dir" "$@" || exit 1
+    for target in "$@"; do logged "$log" make -s -j2 -C "$dir" V=0 "$target" || exit 1; done
 }

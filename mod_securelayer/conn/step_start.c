@@ -8,8 +8,6 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
-/* TLS 1.3 tickets that OpenSSL sends if nobody says otherwise. */
-#define OPENSSL_DEFAULT_TICKETS 2
 #define ACME_TLS_1 "acme-tls/1" /* RFC 8737 */
 
 static int is_challenge(sl_conn_t *conn)
@@ -38,8 +36,8 @@ void sl_step_fit_tickets(sl_conn_t *conn)
 
     if (conn->challenge)
         return;
-    if (SSL_CTX_get_num_tickets(conn->vhost->profile->ctx) == OPENSSL_DEFAULT_TICKETS)
-        SSL_set_num_tickets(conn->ssl, wants_two ? OPENSSL_DEFAULT_TICKETS : 1);
+    if (conn->vhost->profile->tickets_by_client)
+        SSL_set_num_tickets(conn->ssl, wants_two ? 2 : 1);
 }
 
 /* Whoever answers a challenge shows no client certificate: a session of it must lead nowhere. */

@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* TLS 1.3 tickets for a client that may open several connections; what stands in their place until SSLOpenSSLConfCmd had
+ * its chance to set another number. */
+#define TICKETS 2
+#define NOBODY_SAID 10000
+
 typedef struct sl_compile_t {
     const sl_settings_t *settings;
     const char *host;
@@ -131,6 +136,9 @@ static void set_options(const sl_compile_t *in)
         SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
         SSL_CTX_set_num_tickets(ctx, 0);
     }
+    else {
+        SSL_CTX_set_num_tickets(ctx, NOBODY_SAID);
+    }
     SSL_CTX_set_mode(ctx,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
@@ -215,6 +223,10 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
     if (prepare)
         prepare(profile->ctx);
     sl_conf_cmd_run(profile->ctx, sl_settings_get(settings, SL_CONF_CMD), host, scratch, problems);
+    if (SSL_CTX_get_num_tickets(profile->ctx) == NOBODY_SAID) {
+        SSL_CTX_set_num_tickets(profile->ctx, TICKETS);
+        profile->tickets_by_client = 1;
+    }
     profile->has_own_certificate = SSL_CTX_get0_certificate(profile->ctx) != NULL;
     if (problems->errors > errors) {
         sl_profile_release(profile);

@@ -51,6 +51,7 @@ sub asked {
         for my $key (keys %$told) {
             $told->{$key} =~ s/\b$port\b/PORT/g;
             $told->{$key} =~ s/\Q$root\E/ROOT/g;
+            $told->{$key} =~ s{OpenSSL/\d[\w.-]*}{OpenSSL/VERSION} if $key =~ /LIBRARY|SERVER_SOFTWARE/;    # built with another
             $told->{$key} =~ s/\d/9/g             if $key =~ / TIME(?:_|$)/;
             $told->{$key} =~ s/^[0-9a-f]{64}$/ID/ if $key =~ / SSL_SESSION_ID$/;
         }
@@ -79,7 +80,7 @@ push @requests, map { { name => "HTTP/2 with $_", run => negotiated($_) } }
 parity(
     name     => 'variables of streams',
     config   => sub { my ($httpd) = @_; $httpd->config(SL::Variables::config($httpd)); $httpd->config(host(SL::Variables::ask())) },
-    modules  => [qw(http2 cgid env headers rewrite)],
+    modules  => [qw(http2 cgi env headers rewrite)],
     requests => \@requests,
     differs  => { map { ("HTTP/2 with $_" => { row => 'variables', alpn => 'http/1.1' }) } qw(AES128-GCM-SHA256 ECDHE-RSA-AES128-SHA) },
 );

@@ -37,7 +37,7 @@ my $expired  = $certs->client('late', end => '-1d');
 my $stranger = $certs->client('stranger', issuer => 'other-ca');
 my $ca       = $certs->ca('client-ca');
 
-my $httpd = SL::Httpd->new(modules => [$ENV{SL_MPM} && $ENV{SL_MPM} eq 'prefork' ? 'cgi' : 'cgid', qw(env headers rewrite filter deflate)]);
+my $httpd = SL::Httpd->new(modules => [qw(cgi env headers rewrite filter deflate)]);
 $httpd->config(SL::Variables::config($httpd));
 $httpd->config("Listen 127.0.0.1:\${port_https}\nSSLVerifyDepth 3\nSSLSessionTickets on\nSSLCACertificateFile \"$ca\"\n"
     . "ScriptAlias /bare/ \"\${cgi}/\"\n<Location /bare/>\nSSLOptions -StdEnvVars -ExportCertData -ExportBase64CertData\n</Location>\n");
@@ -149,7 +149,7 @@ my %want = (
     CLIENT_S_DN_SerialNumber => '4711', CLIENT_S_DN_Email => 'ann@example.test',
     CLIENT_CERT_CHAIN_0 => openssl('x509', '-in', $ann->{chain}), CLIENT_CERT_CHAIN_1 => undef,
     CLIENT_B64CERT_CHAIN_0 => encode_base64(slurp($certs->der($certs->ca('client-intermediate'))), ''),
-    CLIENT_VERIFY => 'SUCCESS', TLS_SNI => 'rsa.test', SESSION_RESUMED => 'Initial', SECURE_RENEG => 'true',
+    CLIENT_VERIFY => 'SUCCESS', TLS_SNI => 'rsa.test', SESSION_RESUMED => 'Initial',
     COMPRESS_METHOD => 'NULL', CIPHER_EXPORT => 'false', ALPN => 'http/1.1',
 );
 is($told->{"env SSL_$_"}, $want{$_}, "SSL_$_") for sort keys %want;
@@ -205,6 +205,8 @@ for my $case (@cases) {
 is(ask('rsa', cert => $ec, args => ['-tls1_3'])->{told}{'env SSL_CLIENT_SIGALG'}, 'ecdsa_secp256r1_sha256', 'SSL_CLIENT_SIGALG of an ECDSA client');
 is(ask('rsa', cert => $ann, args => [qw(-tls1_2 -client_sigalgs RSA+SHA256)])->{told}{'env SSL_CLIENT_SIGALG'} // '',
     'rsa_pkcs1_sha256', 'SSL_CLIENT_SIGALG of an RSA client');
+
+is(ask('rsa', args => ['-tls1_2'])->{told}{'env SSL_SECURE_RENEG'}, 'true', 'SSL_SECURE_RENEG');
 
 my @offer = qw(ECDHE-RSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-GCM-SHA384 ECDHE-RSA-AES256-GCM-SHA384);
 is(ask('rsa', args => ['-tls1_2', '-cipher', join ':', @offer])->{told}{'log SSL_SHARED_CIPHERS'}, join(':', @offer),

@@ -69,7 +69,8 @@ for my $name (sort keys %ENV) {
 print "end\n";
 EOS
 
-# Also writes the CGI program. Modules: cgid (prefork: cgi), env, headers, rewrite.
+# Also writes the CGI program. Modules: cgi, env, headers, rewrite. (mod_cgid
+# of httpd 2.4.69 refuses an environment as large as this.)
 sub config {
     my ($httpd) = @_;
     $httpd->file('cgi/vars', $cgi);
@@ -78,9 +79,6 @@ sub config {
         map({"c:$_=%{$_}c"} qw(version cipher subjectdn clientcert issuerdn cacert errcode errstr nonsense)), 'end';
     return <<"CONF";
 ScriptAlias /cgi/ "\${cgi}/"
-<IfModule cgid_module>
-    ScriptSock cgid
-</IfModule>
 LogFormat "$format" vars
 CustomLog logs/vars vars "expr=%{REQUEST_URI} =~ m#^/[a-z]+/vars#"
 CONF

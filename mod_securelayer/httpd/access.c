@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <openssl/x509_vfy.h>
 #include <string.h>
+#include <mod_securelayer.h>
 
 #include "crypto/cert_text.h"
 #include "httpd/link.h"
@@ -25,7 +26,7 @@ APLOG_USE_MODULE(sl);
 
 static int forbid(request_rec *r, const char *reason)
 {
-    apr_table_setn(r->notes, "ssl-access-forbidden", "1");
+    apr_table_setn(r->notes, SECURELAYER_NOTE_FORBIDDEN, "1");
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "AH02219: access to %s failed, reason: %s", r->filename, reason);
     return HTTP_FORBIDDEN;
 }
@@ -82,7 +83,7 @@ static int fake_basic_auth(request_rec *r)
 
 static int is_strictly_forbidden(const request_rec *r)
 {
-    return sl_config_options(r) & SL_OPT_STRICT_REQUIRE && apr_table_get(r->notes, "ssl-access-forbidden");
+    return sl_config_options(r) & SL_OPT_STRICT_REQUIRE && apr_table_get(r->notes, SECURELAYER_NOTE_FORBIDDEN);
 }
 
 static int check_authn(request_rec *r)

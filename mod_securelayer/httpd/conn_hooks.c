@@ -17,6 +17,7 @@
 #include <apr_portable.h>
 #include <apr_strings.h>
 #include <poll.h>
+#include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
 #include "httpd/filter_in.h"
@@ -34,8 +35,8 @@ APLOG_USE_MODULE(sl);
 /* How long a thread may wait for what is due at once. */
 #define MOMENT_MS 2
 
-static const char filter_name[] = "SSL/TLS Filter";
-static const char coalesce_name[] = "SSL/TLS Coalescing Filter";
+static const char filter_name[] = SECURELAYER_FILTER_NAME;
+static const char coalesce_name[] = SECURELAYER_COALESCE_FILTER_NAME;
 
 static int mpm_can_wait;
 

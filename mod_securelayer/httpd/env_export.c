@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <mod_securelayer.h>
 
 #include "httpd/link.h"
 #include "httpd/module_config.h"
@@ -156,7 +157,7 @@ static int fixups(request_rec *r)
     apr_table_setn(r->subprocess_env, "HTTPS", "on");
     if (link->tls->sni)
         apr_table_setn(r->subprocess_env, "SSL_TLS_SNI", link->tls->sni);
-    apr_table_setn(r->notes, "ssl-secure-reneg", SSL_get_secure_renegotiation_support(link->tls->ssl) ? "1" : "0");
+    apr_table_setn(r->notes, SECURELAYER_NOTE_SECURE_RENEG, SSL_get_secure_renegotiation_support(link->tls->ssl) ? "1" : "0");
     options = sl_config_options(r);
     if (options & EXPORTING)
         export_variables(r, link, options & (EXPORTING | SL_OPT_LEGACY_DN));

@@ -1,0 +1,28 @@
+/* What other httpd modules may ask of mod_securelayer.
+ *
+ * Nothing here needs linking: the interfaces are httpd's own. Prefer http_ssl.h (httpd 2.4.48 and later), which works
+ * with whatever TLS module is loaded:
+ *
+ *   ap_ssl_conn_is_ssl(c)                 is this connection TLS? True for HTTP/2 streams of a TLS connection too.
+ *   ap_ssl_var_lookup(p, s, c, r, name)   the value of a variable (docs/variables.md), in `p`; empty if it has none.
+ *   hooks ssl_add_cert_files, ssl_add_fallback_cert_files, ssl_answer_challenge
+ *                                         are asked for certificates at start, and for those of ACME challenges.
+ *
+ * The optional functions of mod_ssl.h are there as well: ssl_var_lookup, ssl_ext_list, ssl_is_https.
+ * All may be called from any request or connection hook, in the thread that serves the connection; texts live in the
+ * pool that was handed in. */
+#ifndef MOD_SECURELAYER_H
+#define MOD_SECURELAYER_H
+
+/* The filters of a TLS connection, in and out, at AP_FTYPE_CONNECTION + 5: what lies above sees plain text, what lies
+ * below sees records. */
+#define SECURELAYER_FILTER_NAME "SSL/TLS Filter"
+/* Above it on the way out, at AP_FTYPE_CONNECTION + 4: holds small pieces back until more comes. A module that must see
+ * each of its writes leave at once may remove it from c->output_filters; what it holds goes out first. */
+#define SECURELAYER_COALESCE_FILTER_NAME "SSL/TLS Coalescing Filter"
+
+/* Request notes set by the module. */
+#define SECURELAYER_NOTE_FORBIDDEN "ssl-access-forbidden" /* "1": SSLRequireSSL said no */
+#define SECURELAYER_NOTE_SECURE_RENEG "ssl-secure-reneg"  /* "1" or "0" (RFC 5746) */
+
+#endif

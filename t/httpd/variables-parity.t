@@ -250,7 +250,7 @@ parity(
     requests => [
         over('TLS 1.0', '-tls1'), over('TLS 1.1', '-tls1_1'),
         map({ over("suite $_", '-tls1_2', '-cipher', "$_:\@SECLEVEL=0") }
-            qw(AES128-SHA AES256-GCM-SHA384 DHE-RSA-AES128-SHA256 ECDHE-RSA-CHACHA20-POLY1305 CAMELLIA256-SHA ARIA128-GCM-SHA256)),
+            qw(AES128-SHA AES256-GCM-SHA384 ECDHE-RSA-CHACHA20-POLY1305 CAMELLIA256-SHA ARIA128-GCM-SHA256)),
         map({ over("suite $_", '-tls1_3', '-ciphersuites', $_) } qw(TLS_AES_128_GCM_SHA256 TLS_CHACHA20_POLY1305_SHA256)),
         { name => 'extensions', run => ask('sections.test', cert => $client{extensions}) },
         { name => 'extensions without a certificate', run => ask('sections.test') },

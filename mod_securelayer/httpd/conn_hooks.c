@@ -20,11 +20,11 @@
 #include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
-#include "httpd/filter_in.h"
-#include "httpd/filter_out.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/parking.h"
+#include "httpd/reqtimeout.h"
+#include "httpd/reqtimeout.h"
 #include "httpd/ssl_api.h"
 #include "httpd/vhost_choice.h"
 
@@ -34,9 +34,6 @@ APLOG_USE_MODULE(sl);
 
 /* How long a thread may wait for what is due at once. */
 #define MOMENT_MS 2
-
-static const char filter_name[] = SECURELAYER_FILTER_NAME;
-static const char coalesce_name[] = SECURELAYER_COALESCE_FILTER_NAME;
 
 static int mpm_can_wait;
 
@@ -174,9 +171,9 @@ static int pre_connection(conn_rec *c, void *csd)
     link->server = c->base_server;
     link->tls = sl_conn_make(c->pool, &host, link);
     ap_set_module_config(c->conn_config, &sl_module, link);
-    link->input = ap_add_input_filter(filter_name, link, NULL, c);
-    ap_add_output_filter(coalesce_name, link, NULL, c);
-    link->output = ap_add_output_filter(filter_name, link, NULL, c);
+    link->input = ap_add_input_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
+    ap_add_output_filter(SECURELAYER_COALESCE_FILTER_NAME, link, NULL, c);
+    link->output = ap_add_output_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
     return OK;
 }
 
@@ -337,9 +334,6 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_conn_hooks_register(apr_pool_t *pool)
 {
     host.world = sl_world_real();
-    ap_register_input_filter(filter_name, sl_filter_in, NULL, AP_FTYPE_CONNECTION + 5);
-    ap_register_output_filter(filter_name, sl_filter_out, NULL, AP_FTYPE_CONNECTION + 5);
-    ap_register_output_filter(coalesce_name, sl_filter_coalesce, NULL, AP_FTYPE_CONNECTION + 4);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_pre_connection(pre_connection, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_process_connection(process_connection, NULL, NULL, APR_HOOK_MIDDLE);

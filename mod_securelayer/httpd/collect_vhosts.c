@@ -25,6 +25,7 @@ typedef struct sl_collect_t {
     sl_identity_cache_t *cache;
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
+    int hosts;
 } sl_collect_t;
 
 static apr_status_t release_identity(void *identity)
@@ -35,7 +36,7 @@ static apr_status_t release_identity(void *identity)
 
 static sl_identity_cache_t *find_cache(void)
 {
-    static const char key[] = "securelayer identity cache 1";
+    static const char key[] = "securelayer identity cache 2"; /* the last figure: of the records' layout */
     void *cache = NULL;
 
     apr_pool_userdata_get(&cache, key, ap_pglobal);
@@ -115,7 +116,15 @@ static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_s
     return sources;
 }
 
-/* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. */
+/* `httpd -t` ends before other modules have prepared their certificates, and they must not be asked (mod_md would end
+ * the process). */
+static int may_ask_modules(void)
+{
+    return ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
+}
+
+/* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. The
+ * status tells nothing: mod_md calls stand-in certificates, which it did bring, an error. */
 static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
                             apr_status_t (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
 {
@@ -129,7 +138,9 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
             APR_ARRAY_PUSH(keys, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).key;
     }
     own_keys = keys->nelts;
-    if (ask(s, in->pool, certificates, keys) != APR_SUCCESS || certificates->nelts <= own)
+    if (may_ask_modules())
+        (void)ask(s, in->pool, certificates, keys);
+    if (certificates->nelts <= own)
         return 0;
     for (int i = 0; i < own; i++) /* theirs come complete: a chain file of ours is not for them */
         APR_ARRAY_IDX(sources, i, sl_source_t).chain = NULL;
@@ -145,6 +156,18 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
     return certificates->nelts - own;
 }
 
+/* A restart that finds the files broken, perhaps half written: who is served goes on being served. */
+static sl_identity_t *use_the_last(sl_collect_t *in, const sl_source_t *source, sl_problem_t *why)
+{
+    sl_identity_t *identity = sl_identity_cache_last(in->cache, source, in->scratch);
+
+    if (!identity)
+        return NULL;
+    why->log_id = "SL0004";
+    sl_problem_while(why, "the certificate that was loaded before keeps serving, as the new one can't");
+    return identity;
+}
+
 static void load_identity(sl_collect_t *in, const sl_source_t *source, const char *id, apr_array_header_t *identities)
 {
     sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
@@ -152,9 +175,11 @@ static void load_identity(sl_collect_t *in, const sl_source_t *source, const cha
 
     if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why) !=
         APR_SUCCESS) {
+        identity = use_the_last(in, source, why);
         sl_problem_while(why, "certificate of %s", id);
-        sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
-        return;
+        sl_problems_keep(in->problems, why, identity ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
+        if (!identity)
+            return;
     }
     apr_pool_cleanup_register(in->pool, identity, release_identity, apr_pool_cleanup_null);
     APR_ARRAY_PUSH(identities, sl_identity_t *) = identity;
@@ -195,13 +220,6 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
         if (identities->nelts > before)
             review(in, s, source, APR_ARRAY_IDX(identities, before, const sl_identity_t *));
     }
-}
-
-/* Under `httpd -t` no other module has prepared its certificates yet. */
-static int others_may_bring_certificates(void)
-{
-    return ap_state_query(AP_SQ_MAIN_STATE) != AP_SQ_MS_DESTROY_CONFIG &&
-           ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_NORMAL && ap_find_linked_module("mod_md.c");
 }
 
 static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *settings, const char *id)
@@ -252,20 +270,30 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_t *));
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
-    if (!sources->nelts && profile && !profile->has_own_certificate && !others_may_bring_certificates())
+    if (!sources->nelts && profile && !profile->has_own_certificate &&
+        (may_ask_modules() || !ap_find_linked_module("mod_md.c")))
         complain_of_no_certificate(in, config->settings, id);
     if (!profile || in->problems->errors > errors)
         return;
     config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
     config->vhost->unavailable = stand_in > 0;
+    in->hosts++;
     if (stand_in)
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH10085", NULL, id, NULL,
                         "has only a stand-in certificate so far: its requests are answered with 503");
 }
 
-void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
+static void count(const sl_collect_t *in, sl_collect_counts_t *counts)
 {
-    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0};
+    counts->hosts = in->hosts;
+    counts->profiles = sl_profile_set_count(in->profiles);
+    sl_identity_cache_count(in->cache, &counts->read, &counts->known);
+}
+
+void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems,
+                       sl_collect_counts_t *counts)
+{
+    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0, 0};
 
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
@@ -280,5 +308,6 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
         collect_server(&in, s);
         apr_pool_destroy(own);
     }
+    count(&in, counts);
     sl_identity_cache_sweep(in.cache);
 }

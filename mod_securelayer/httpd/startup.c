@@ -86,12 +86,19 @@ static sl_problems_t *all_problems(apr_pool_t *pool, const sl_problems_t *refuse
 static int collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
 {
     sl_problems_t *found = sl_problems_make(pool), *all;
+    sl_collect_counts_t counts;
 
-    sl_collect_vhosts(pool, scratch, s, found);
+    sl_collect_vhosts(pool, scratch, s, found, &counts);
     all = all_problems(pool, sl_directives_refused(), found);
     if (all->errors || !is_rehearsal())
         sl_log_problems(all, s);
-    return all->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
+    if (all->errors)
+        return HTTP_INTERNAL_SERVER_ERROR;
+    ap_log_error(
+        APLOG_MARK, APLOG_INFO, 0, s,
+        "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d read, %d known)",
+        counts.hosts, counts.profiles, counts.read + counts.known, counts.read, counts.known);
+    return OK;
 }
 
 /* `httpd -t` ends before post_config, and is to find what a start finds. */

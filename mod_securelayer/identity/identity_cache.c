@@ -15,7 +15,8 @@ typedef struct sl_kept_warning_t {
 
 typedef struct sl_cached_t {
     struct sl_cached_t *next;
-    char *stamp; /* the source and what its files looked like */
+    char *paths; /* of the source */
+    char *stamp; /* what its files looked like */
     sl_identity_t *identity;
     sl_kept_warning_t *warnings;
     int wanted;
@@ -24,7 +25,8 @@ typedef struct sl_cached_t {
 #define BUCKETS 16384
 
 struct sl_identity_cache_t {
-    sl_cached_t *buckets[BUCKETS];
+    sl_cached_t *buckets[BUCKETS]; /* by paths; the newest first */
+    int read, known;               /* since the last sweep */
 };
 
 sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool)
@@ -41,22 +43,28 @@ static const char *stamp_file(const char *path, apr_pool_t *scratch)
     memset(&info, 0, sizeof(info));
     apr_stat(&info, path, APR_FINFO_IDENT | APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_CTIME, scratch);
     return apr_psprintf(scratch,
-                        "%s %" APR_UINT64_T_FMT " %" APR_UINT64_T_FMT " %" APR_OFF_T_FMT " %" APR_TIME_T_FMT
+                        "%" APR_UINT64_T_FMT " %" APR_UINT64_T_FMT " %" APR_OFF_T_FMT " %" APR_TIME_T_FMT
                         " %" APR_TIME_T_FMT "\n",
-                        path, (apr_uint64_t)info.device, (apr_uint64_t)info.inode, info.size, info.mtime, info.ctime);
+                        (apr_uint64_t)info.device, (apr_uint64_t)info.inode, info.size, info.mtime, info.ctime);
 }
 
-static const char *stamp_source(const sl_source_t *source, apr_pool_t *scratch)
+static const char *stamp_of(const sl_source_t *source, apr_pool_t *scratch)
 {
-    return apr_pstrcat(scratch, source->first ? "first\n" : "", stamp_file(source->certificate, scratch),
-                       stamp_file(source->key, scratch), stamp_file(source->chain, scratch), NULL);
+    return apr_pstrcat(scratch, stamp_file(source->certificate, scratch), stamp_file(source->key, scratch),
+                       stamp_file(source->chain, scratch), NULL);
 }
 
-static unsigned bucket_of(const char *stamp)
+static const char *paths_of(const sl_source_t *source, apr_pool_t *scratch)
+{
+    return apr_pstrcat(scratch, source->first ? "first\n" : "\n", source->certificate, "\n",
+                       source->key ? source->key : "", "\n", source->chain ? source->chain : "", NULL);
+}
+
+static sl_cached_t **bucket_of(sl_identity_cache_t *cache, const char *paths)
 {
     apr_ssize_t length = APR_HASH_KEY_STRING;
 
-    return apr_hashfunc_default(stamp, &length) % BUCKETS;
+    return &cache->buckets[apr_hashfunc_default(paths, &length) % BUCKETS];
 }
 
 static char *keep_text(const char *text)
@@ -123,23 +131,33 @@ static void drop(sl_cached_t *cached)
         free(kept);
     }
     sl_identity_release(cached->identity);
+    free(cached->paths);
     free(cached->stamp);
     free(cached);
 }
 
-static sl_cached_t *find(const sl_identity_cache_t *cache, const char *stamp)
+/* `stamp` NULL: whatever the files looked like; the newest is found first. */
+static sl_cached_t *find(sl_identity_cache_t *cache, const char *paths, const char *stamp)
 {
-    sl_cached_t *cached = cache->buckets[bucket_of(stamp)];
+    sl_cached_t *cached = *bucket_of(cache, paths);
 
-    while (cached && strcmp(cached->stamp, stamp))
+    while (cached && (strcmp(cached->paths, paths) || (stamp && strcmp(cached->stamp, stamp))))
         cached = cached->next;
     return cached;
 }
 
-static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const char *stamp, const sl_source_t *source,
-                         sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch, sl_problem_t *why)
+static void keep(sl_identity_cache_t *cache, sl_cached_t *cached)
 {
-    sl_cached_t **bucket = &cache->buckets[bucket_of(stamp)];
+    sl_cached_t **bucket = bucket_of(cache, cached->paths);
+
+    cached->next = *bucket;
+    *bucket = cached;
+}
+
+static apr_status_t load(sl_cached_t **cached, const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton,
+                         apr_pool_t *scratch, sl_problem_t *why)
+{
+    const char *stamp = stamp_of(source, scratch); /* before the files are read: a change meanwhile is seen next time */
     sl_problems_t *warnings = sl_problems_make(scratch);
     sl_identity_t *identity = NULL;
     apr_status_t rv = sl_loader_load(&identity, source, passphrase, baton, scratch, warnings, why);
@@ -147,39 +165,61 @@ static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const
     if (rv != APR_SUCCESS)
         return rv;
     *cached = keep_zeroed(sizeof(**cached));
+    (*cached)->paths = keep_text(paths_of(source, scratch));
     (*cached)->stamp = keep_text(stamp);
     (*cached)->identity = identity;
     (*cached)->warnings = keep_warnings(source, warnings);
-    (*cached)->next = *bucket;
-    *bucket = *cached;
     return APR_SUCCESS;
+}
+
+static sl_identity_t *hand_out(sl_cached_t *cached)
+{
+    cached->wanted = 1;
+    sl_identity_retain(cached->identity);
+    return cached->identity;
 }
 
 apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, sl_identity_t **identity, const sl_source_t *source,
                                     sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
                                     sl_problems_t *problems, sl_problem_t *why)
 {
-    const char *stamp = stamp_source(source, scratch);
-    sl_cached_t *cached = find(cache, stamp);
+    sl_cached_t *cached = find(cache, paths_of(source, scratch), stamp_of(source, scratch));
     apr_status_t rv;
 
     *identity = NULL;
-    if (!cached) {
-        rv = load(cache, &cached, stamp, source, passphrase, baton, scratch, why);
+    if (cached) {
+        cache->known += !cached->wanted;
+    }
+    else {
+        rv = load(&cached, source, passphrase, baton, scratch, why);
         if (rv != APR_SUCCESS)
             return rv;
+        keep(cache, cached);
+        cache->read++;
     }
     /* Hosts that share an identity share its warnings: once in each pass over the configuration. */
     if (!cached->wanted)
         tell(cached, source, problems);
-    cached->wanted = 1;
-    *identity = cached->identity;
-    sl_identity_retain(*identity);
+    *identity = hand_out(cached);
     return APR_SUCCESS;
+}
+
+sl_identity_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch)
+{
+    sl_cached_t *cached = find(cache, paths_of(source, scratch), NULL);
+
+    return cached ? hand_out(cached) : NULL;
+}
+
+void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known)
+{
+    *read = cache->read;
+    *known = cache->known;
 }
 
 void sl_identity_cache_sweep(sl_identity_cache_t *cache)
 {
+    cache->read = cache->known = 0;
     for (int i = 0; i < BUCKETS; i++) {
         sl_cached_t **at = &cache->buckets[i];
 

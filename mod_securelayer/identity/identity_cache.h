@@ -17,6 +17,11 @@ sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool);
 apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, sl_identity_t **identity, const sl_source_t *source,
                                     sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
                                     sl_problems_t *problems, sl_problem_t *why) __attribute__((warn_unused_result));
+/* What was loaded from these paths before, whatever is there now: for a restart that finds the files broken. The caller
+ * gets a reference; NULL if there is none. */
+sl_identity_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch);
+/* Identities of this pass: read from their files, and known from before. */
+void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known);
 /* The pass over the configuration is over: forgets what was not asked for in it. */
 void sl_identity_cache_sweep(sl_identity_cache_t *cache);
 

@@ -163,6 +163,61 @@ static void what_fails_is_not_kept(void **state)
     forget_all(files);
 }
 
+static void the_last_good_one_is_there_when_the_files_break(void **state)
+{
+    cache_files_t *files = make_files(*state);
+    sl_identity_t *first = ask(files), *last;
+
+    material_file(*state, files->dir, "a.crt", material_text("half a certif"));
+    assert_null(ask(files));
+    last = sl_identity_cache_last(files->cache, &files->source, *state);
+    assert_ptr_equal(last, first);
+    sl_identity_release(last);
+    sl_identity_cache_sweep(files->cache); /* it was asked for, so it stays */
+    last = sl_identity_cache_last(files->cache, &files->source, *state);
+    assert_ptr_equal(last, first);
+    sl_identity_release(last);
+    write_pair(files, "b.test"); /* the newest of two is the last */
+    last = ask(files);
+    assert_ptr_not_equal(last, first);
+    sl_identity_release(last);
+    last = sl_identity_cache_last(files->cache, &files->source, *state);
+    assert_true(sl_identity_covers(last, "b.test"));
+    sl_identity_release(last);
+    files->source.key = files->source.certificate; /* never seen */
+    assert_null(sl_identity_cache_last(files->cache, &files->source, *state));
+    sl_identity_release(first);
+    forget_all(files);
+}
+
+static void assert_counts(const cache_files_t *files, int read, int known)
+{
+    int was_read, was_known;
+
+    sl_identity_cache_count(files->cache, &was_read, &was_known);
+    assert_int_equal(was_read, read);
+    assert_int_equal(was_known, known);
+}
+
+static void it_counts_what_a_pass_read_and_what_it_knew(void **state)
+{
+    cache_files_t *files = make_files(*state);
+
+    assert_counts(files, 0, 0);
+    sl_identity_release(ask(files));
+    sl_identity_release(ask(files));
+    assert_counts(files, 1, 0);
+    sl_identity_cache_sweep(files->cache);
+    assert_counts(files, 0, 0);
+    sl_identity_release(ask(files));
+    sl_identity_release(ask(files));
+    assert_counts(files, 0, 1);
+    write_pair(files, "b.test");
+    sl_identity_release(ask(files));
+    assert_counts(files, 1, 1);
+    forget_all(files);
+}
+
 /* DH and EC parameters are looked for in the first certificate of a host only. */
 static void a_hosts_first_certificate_is_not_another_hosts_second(void **state)
 {
@@ -279,6 +334,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_changed_file_is_read_anew),
     UNIT_TEST(a_file_of_the_same_size_and_date_is_seen_to_be_another),
     UNIT_TEST(what_fails_is_not_kept),
+    UNIT_TEST(the_last_good_one_is_there_when_the_files_break),
+    UNIT_TEST(it_counts_what_a_pass_read_and_what_it_knew),
     UNIT_TEST(a_hosts_first_certificate_is_not_another_hosts_second),
     UNIT_TEST(warnings_are_told_once_in_each_pass),
     UNIT_TEST(a_warning_stops_when_its_reason_is_gone),

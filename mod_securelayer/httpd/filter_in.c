@@ -2,10 +2,14 @@
  * reader's mode says how much it takes; a plain HTTP connection takes the same way without decryption. */
 #include "httpd/filter_in.h"
 
+#include <httpd.h>
 #include <http_connection.h>
+
+#include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
 #include "httpd/conn_hooks.h"
+#include "httpd/link.h"
 
 /* Plain text of one TLS record (RFC 8446 section 5.1). */
 #define RECORD_SIZE 16384
@@ -103,11 +107,14 @@ static int ends_with_newline(const apr_bucket_brigade *bb)
 static apr_status_t get_line(sl_link_t *link, apr_bucket_brigade *bb, apr_read_type_e block)
 {
     apr_off_t got = 0;
+    apr_bucket *after;
     apr_status_t rv;
 
     do {
         rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
-        if (rv == APR_SUCCESS)
+        if (rv == APR_SUCCESS) /* where no line ends buckets are taken as they are */
+            rv = apr_brigade_partition(link->plain, LONGEST_LINE - got, &after);
+        if (rv == APR_SUCCESS || rv == APR_INCOMPLETE)
             rv = apr_brigade_split_line(bb, link->plain, block, LONGEST_LINE - got);
         if (rv == APR_SUCCESS)
             rv = apr_brigade_length(bb, 0, &got);
@@ -196,7 +203,7 @@ static apr_status_t take_all(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
     return APR_SUCCESS;
 }
 
-apr_status_t sl_filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
+static apr_status_t filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
                           apr_off_t readbytes)
 {
     sl_link_t *link = f->ctx;
@@ -226,4 +233,9 @@ apr_status_t sl_filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_
     default:
         return APR_ENOTIMPL;
     }
+}
+
+void sl_filter_in_register(void)
+{
+    ap_register_input_filter(SECURELAYER_FILTER_NAME, filter_in, NULL, AP_FTYPE_CONNECTION + 5);
 }

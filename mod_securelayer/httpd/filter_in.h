@@ -2,9 +2,7 @@
 #ifndef SL_HTTPD_FILTER_IN_H
 #define SL_HTTPD_FILTER_IN_H
 
-#include "httpd/link.h"
-
-apr_status_t sl_filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
-                          apr_off_t readbytes);
+/* In register_hooks. */
+void sl_filter_in_register(void);
 
 #endif

@@ -2,12 +2,16 @@
  * files are read (or mapped) in large pieces; bio_brigade.c collects the records into few writes. */
 #include "httpd/filter_out.h"
 
+#include <httpd.h>
 #include <http_connection.h>
 #include <http_core.h>
 #include <http_protocol.h>
 
+#include <mod_securelayer.h>
+
 #include "httpd/bio_brigade.h"
 #include "httpd/conn_hooks.h"
+#include "httpd/link.h"
 
 #define RECORD_SIZE 16384
 /* A file that httpd does not map into memory is read in pieces of this size. */
@@ -136,7 +140,8 @@ static apr_status_t drop(ap_filter_t *f, apr_bucket_brigade *bb)
     return f->c->aborted ? APR_ECONNABORTED : rv;
 }
 
-apr_status_t sl_filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
+/* Encrypts. */
+static apr_status_t filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     sl_link_t *link = f->ctx;
     sl_gather_t gather;
@@ -185,7 +190,8 @@ static apr_size_t small_length(const apr_bucket_brigade *bb)
 }
 
 /* Held in the link, so that nothing is lost when this filter is taken away (mod_proxy does, for tunnels). */
-apr_status_t sl_filter_coalesce(ap_filter_t *f, apr_bucket_brigade *bb)
+/* Above it: holds back small pieces (a response's head) until more comes, so that they share a record. */
+static apr_status_t filter_coalesce(ap_filter_t *f, apr_bucket_brigade *bb)
 {
     sl_link_t *link = f->ctx;
     apr_size_t length = small_length(bb);
@@ -194,4 +200,10 @@ apr_status_t sl_filter_coalesce(ap_filter_t *f, apr_bucket_brigade *bb)
         return ap_pass_brigade(f->next, bb);
     link->held_length += length;
     return ap_save_brigade(f, &link->held, &bb, f->c->pool);
+}
+
+void sl_filter_out_register(void)
+{
+    ap_register_output_filter(SECURELAYER_FILTER_NAME, filter_out, NULL, AP_FTYPE_CONNECTION + 5);
+    ap_register_output_filter(SECURELAYER_COALESCE_FILTER_NAME, filter_coalesce, NULL, AP_FTYPE_CONNECTION + 4);
 }

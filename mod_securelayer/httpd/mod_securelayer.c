@@ -6,6 +6,8 @@
 #include "httpd/conn_hooks.h"
 #include "httpd/directives.h"
 #include "httpd/env_export.h"
+#include "httpd/filter_in.h"
+#include "httpd/filter_out.h"
 #include "httpd/module_config.h"
 #include "httpd/request_check.h"
 #include "httpd/ssl_api.h"
@@ -16,6 +18,8 @@ static void register_hooks(apr_pool_t *pool)
 {
     sl_startup_register(pool);
     sl_conn_hooks_register(pool);
+    sl_filter_in_register();
+    sl_filter_out_register();
     sl_request_check_register(pool);
     sl_access_register(pool);
     sl_env_export_register(pool);

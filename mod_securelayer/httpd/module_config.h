@@ -6,13 +6,14 @@
 #include <httpd.h>
 #include <http_config.h>
 
-#include "httpd/reqtimeout.h"
 #include "profile/settings.h"
 #include "vhost/sni_index.h"
 #include "vhost/vhost.h"
 
 /* The module that holds hooks, directives and configuration ("mod_ssl.c"); see dropin.h. */
 extern module sl_module;
+
+typedef struct sl_read_limits_t sl_read_limits_t; /* reqtimeout.h */
 
 typedef struct sl_server_config_t {
     sl_settings_t *settings;

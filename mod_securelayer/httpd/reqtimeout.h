@@ -14,9 +14,10 @@ typedef struct sl_stage_limit_t {
     long rate;                 /* so many bytes add a second; 0: none do */
 } sl_stage_limit_t;
 
-typedef struct sl_read_limits_t {
+typedef struct sl_read_limits_t sl_read_limits_t;
+struct sl_read_limits_t {
     sl_stage_limit_t handshake, header;
-} sl_read_limits_t;
+};
 
 /* Fills in what sl_config_of_server() knows of each server. */
 void sl_reqtimeout_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server);

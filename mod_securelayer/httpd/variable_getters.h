@@ -13,7 +13,6 @@
 #include <openssl/x509.h>
 
 #include "conn/conn.h"
-#include "httpd/variables.h"
 
 /* What must be there for a row to have a value. */
 typedef enum {
@@ -25,6 +24,9 @@ typedef enum {
     SL_ABOUT_CLIENT_CERTIFICATE, /* question->certificate is the client's */
     SL_ABOUT_SERVER_CERTIFICATE, /* question->certificate is the one we showed */
 } sl_about_t;
+
+typedef struct sl_variable_t sl_variable_t;
+typedef void sl_variable_take_t(void *baton, const char *name, const char *value);
 
 typedef struct sl_question_t {
     apr_pool_t *pool; /* for the answer */

@@ -1,8 +1,6 @@
 /* The presets of SSLPolicy.  "intermediate" is also what applies when nothing is set. */
 #include "profile/policy.h"
 
-#include "profile/settings.h"
-
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
 #define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
 #define INTERMEDIATE                                                                                                   \

@@ -7,6 +7,7 @@
 #define SL_PROFILE_SETTINGS_H
 
 #include "base/problem.h"
+#include "profile/policy.h"
 
 #include <apr_pools.h>
 #include <apr_tables.h>
@@ -55,13 +56,11 @@ typedef enum {
 
 enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4 };
 
-/* Bits of SL_PROTOCOL. */
-enum { SL_SSL3 = 1, SL_TLS1 = 2, SL_TLS1_1 = 4, SL_TLS1_2 = 8, SL_TLS1_3 = 16, SL_TLS_ALL = 30 };
-/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_POLICY, SL_UNKNOWN_NAME. */
+/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME; policy.h has those of SL_POLICY and the bits of
+ * SL_PROTOCOL. */
 enum { SL_ENGINE_OFF, SL_ENGINE_ON, SL_ENGINE_OPTIONAL };
 enum { SL_VERIFY_NONE, SL_VERIFY_OPTIONAL, SL_VERIFY_REQUIRE, SL_VERIFY_OPTIONAL_NO_CA };
 enum { SL_SNI_STRICT, SL_SNI_SECURE, SL_SNI_AUTHONLY, SL_SNI_INSECURE };
-enum { SL_POLICY_MODERN, SL_POLICY_INTERMEDIATE, SL_POLICY_OLD };
 enum { SL_NAME_SERVE, SL_NAME_REFUSE };
 /* Bits of SL_OPTIONS, in the order of the row's words. */
 enum {

@@ -2,8 +2,9 @@
 #include "vhost/vhost.h"
 
 #include <apr_strings.h>
-#include <openssl/evp.h>
 #include <string.h>
+
+#include "base/sha256.h"
 
 static void digest_scope(sl_vhost_t *vhost, apr_pool_t *pool)
 {
@@ -12,7 +13,7 @@ static void digest_scope(sl_vhost_t *vhost, apr_pool_t *pool)
 
     memcpy(both, vhost->id, id_length);
     memcpy(both + id_length, vhost->profile->scope, sizeof(vhost->profile->scope));
-    EVP_Digest(both, id_length + sizeof(vhost->profile->scope), vhost->session_scope, NULL, EVP_sha256(), NULL);
+    sl_sha256(vhost->session_scope, both, id_length + sizeof(vhost->profile->scope));
 }
 
 sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t *settings, sl_profile_t *profile,

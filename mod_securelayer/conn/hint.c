@@ -84,7 +84,8 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
 {
     switch (conn->failure.reason) {
     case SL_FAIL_TIMEOUT:
-        return "the handshake was not complete within SecureLayerHandshakeTimeout (or handshake= of RequestReadTimeout)";
+        return "the handshake was not complete within SecureLayerHandshakeTimeout (or handshake= of "
+               "RequestReadTimeout)";
     case SL_FAIL_CROWDED_OUT:
         return "ended early: more unfinished handshakes than SecureLayerHandshakeQueue allows";
     case SL_FAIL_PEER_CLOSED:

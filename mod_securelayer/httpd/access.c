@@ -132,7 +132,7 @@ static authz_status require_client(request_rec *r, const char *line, const void 
     if (!sl_config_vhost(r->server) || !link || !link->tls->ssl || !sl_variable_certificate(r->connection, 1))
         return AUTHZ_DENIED;
     return SSL_get_verify_result(link->tls->ssl) == X509_V_OK && !link->tls->verify_generous ? AUTHZ_GRANTED
-                                                                                            : AUTHZ_DENIED;
+                                                                                             : AUTHZ_DENIED;
 }
 
 static const authz_provider provider_ssl = {require_ssl, takes_nothing};

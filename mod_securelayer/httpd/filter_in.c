@@ -204,7 +204,7 @@ static apr_status_t take_all(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
 }
 
 static apr_status_t filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_mode_t mode, apr_read_type_e block,
-                          apr_off_t readbytes)
+                              apr_off_t readbytes)
 {
     sl_link_t *link = f->ctx;
 

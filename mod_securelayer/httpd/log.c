@@ -22,8 +22,10 @@ void sl_log_problems(const sl_problems_t *problems, server_rec *s)
         int is_error = why->gravity == SL_PROBLEM_ERROR;
 
         ap_log_error(APLOG_MARK, is_error ? APLOG_STARTUP | APLOG_EMERG : APLOG_WARNING, 0, s, "%s%s%s",
-                     why->log_id ? why->log_id : is_error ? "SL0002" : "SL0003", ": ",
-                     sl_problem_text(why, problems->pool));
+                     why->log_id ? why->log_id
+                     : is_error  ? "SL0002"
+                                 : "SL0003",
+                     ": ", sl_problem_text(why, problems->pool));
     }
 }
 

@@ -14,8 +14,8 @@ void *sl_config_merge_server(apr_pool_t *pool, void *base, void *added)
 {
     sl_server_config_t *config = apr_pcalloc(pool, sizeof(*config));
 
-    config->settings = sl_settings_merge(pool, ((sl_server_config_t *)base)->settings,
-                                         ((sl_server_config_t *)added)->settings);
+    config->settings =
+        sl_settings_merge(pool, ((sl_server_config_t *)base)->settings, ((sl_server_config_t *)added)->settings);
     return config;
 }
 

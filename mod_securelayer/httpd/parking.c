@@ -41,7 +41,8 @@ static void insert_after(sl_link_t *earlier, sl_link_t *link)
 
 static void take_out(sl_link_t *link)
 {
-    *(link->park_earlier ? &link->park_earlier->park_later : &parking.queues[link->park_queue].first) = link->park_later;
+    *(link->park_earlier ? &link->park_earlier->park_later : &parking.queues[link->park_queue].first) =
+        link->park_later;
     *(link->park_later ? &link->park_later->park_earlier : &parking.queues[link->park_queue].last) = link->park_earlier;
     link->parked = 0;
     parking.count--;

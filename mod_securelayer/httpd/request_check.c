@@ -48,8 +48,8 @@ static int check_name_was_sent(request_rec *r, const sl_link_t *link)
 {
     if (link->tls->sni || !r->connection->vhost_lookup_data)
         return DECLINED;
-    if (!sl_settings_number(sl_config_of_server(r->server)->settings, SL_STRICT_SNI)
-        && !sl_settings_number(sl_config_of_server(link->server)->settings, SL_STRICT_SNI))
+    if (!sl_settings_number(sl_config_of_server(r->server)->settings, SL_STRICT_SNI) &&
+        !sl_settings_number(sl_config_of_server(link->server)->settings, SL_STRICT_SNI))
         return DECLINED;
     ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
                   "AH02033: No hostname was provided via SNI for a name based virtual host");
@@ -62,8 +62,7 @@ static int check_name_was_sent(request_rec *r, const sl_link_t *link)
 static int check_policy(request_rec *r, const sl_link_t *link)
 {
     int policy = (int)sl_settings_number(sl_config_of_server(ap_server_conf)->settings, SL_SNI_POLICY);
-    const char *difference =
-        sl_vhost_differs(link->tls->vhost, sl_config_vhost(r->server), policy, r->pool);
+    const char *difference = sl_vhost_differs(link->tls->vhost, sl_config_vhost(r->server), policy, r->pool);
 
     if (!difference)
         return DECLINED;

@@ -1,7 +1,6 @@
 /* The record of settings: rows, inheritance, effective values, comparison.  settings_parse.c reads the arguments. */
 #include "profile/settings.h"
 
-
 #include <apr_strings.h>
 #include <string.h>
 

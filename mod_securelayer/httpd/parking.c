@@ -19,6 +19,7 @@ static struct {
     pthread_t watcher;
     struct {
         sl_link_t *first, *last; /* by deadline */
+        int count;
     } queues[SL_STATE_OPEN + 1]; /* by what the connection waits for: its state */
     apr_time_t watched_until; /* when the watcher looks again by itself */
     int count;
@@ -36,6 +37,7 @@ static void insert_after(sl_link_t *earlier, sl_link_t *link)
     *(earlier ? &earlier->park_later : &parking.queues[link->park_queue].first) = link;
     *(later ? &later->park_earlier : &parking.queues[link->park_queue].last) = link;
     link->parked = 1;
+    parking.queues[link->park_queue].count++;
     parking.count++;
 }
 
@@ -45,6 +47,7 @@ static void take_out(sl_link_t *link)
         link->park_later;
     *(link->park_later ? &link->park_later->park_earlier : &parking.queues[link->park_queue].last) = link->park_earlier;
     link->parked = 0;
+    parking.queues[link->park_queue].count--;
     parking.count--;
 }
 
@@ -69,13 +72,18 @@ static sl_link_t *next_to_expire(void)
     return next;
 }
 
+/* The oldest of those that are too many. Who floods us crowds one queue, and gives way to honest clients in the others
+ * and to the young in its own; the less somebody has shown, the less of his kind may wait. */
 static sl_link_t *next_to_give_way(void)
 {
-    sl_link_t *link = NULL;
+    static const int weights[] = {[SL_STATE_HELLO] = 4, [SL_STATE_START] = 4, [SL_STATE_HANDSHAKE] = 2, [SL_STATE_OPEN] = 1};
+    int most = 0;
 
-    for (int queue = 0; !link && queue <= SL_STATE_OPEN; queue++)
-        link = parking.queues[queue].first;
-    return link;
+    for (int queue = 1; queue <= SL_STATE_OPEN; queue++) {
+        if (parking.queues[queue].count * weights[queue] > parking.queues[most].count * weights[most])
+            most = queue;
+    }
+    return parking.queues[most].first;
 }
 
 static void *watch(void *unused)

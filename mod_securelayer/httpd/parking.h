@@ -2,8 +2,8 @@
  *
  * One list per child under one lock, oldest deadline first, watched by one thread that is asleep until the first
  * deadline. A connection whose time is up is woken by shutting down its socket for reading; the MPM then runs
- * process_connection, which finds the reason here. When more than a set number wait, one must go: the one that has
- * shown the least (no hello, no finished handshake, no request), of those the oldest. */
+ * process_connection, which finds the reason here. When more than a set number wait, one must go: the oldest
+ * of those whose kind there is too much of (who sent no hello, did not finish the handshake, sent no request). */
 #ifndef SL_HTTPD_PARKING_H
 #define SL_HTTPD_PARKING_H
 

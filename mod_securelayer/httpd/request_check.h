@@ -1,4 +1,5 @@
-/* Does the request belong on this handshake? SNI against Host, challenges, stand-in certificates, shutdown variables. */
+/* Does the request belong on this handshake? SNI against Host, challenges, stand-in certificates, shutdown
+ * variables. */
 #ifndef SL_HTTPD_REQUEST_CHECK_H
 #define SL_HTTPD_REQUEST_CHECK_H
 

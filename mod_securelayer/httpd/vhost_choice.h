@@ -1,5 +1,6 @@
 /* The virtual host for a connection's address and the name its client asked for.
- * Built in the parent in post_config, from httpd's own idea of which virtual hosts belong to an address; then only read. */
+ * Built in the parent in post_config, from httpd's own idea of which virtual hosts belong to an address; then only
+ * read. */
 #ifndef SL_HTTPD_VHOST_CHOICE_H
 #define SL_HTTPD_VHOST_CHOICE_H
 

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* TLS 1.3 tickets for a client that may open several connections; what stands in their place until SSLOpenSSLConfCmd had
- * its chance to set another number. */
+/* TLS 1.3 tickets for a client that may open several connections; what stands in their place until SSLOpenSSLConfCmd
+ * had its chance to set another number. */
 #define TICKETS 2
 #define NOBODY_SAID 10000
 

@@ -1,4 +1,5 @@
-/* SSLOpenSSLConfCmd: OpenSSL's own SSL_CONF interface. Runs in the parent while the configuration is read and at start. */
+/* SSLOpenSSLConfCmd: OpenSSL's own SSL_CONF interface. Runs in the parent while the configuration is read and at
+ * start. */
 #ifndef SL_PROFILE_CONF_CMD_H
 #define SL_PROFILE_CONF_CMD_H
 
@@ -7,7 +8,8 @@
 
 #include <openssl/ssl.h>
 
-/* What the command takes: SSL_CONF_TYPE_STRING, _FILE, _DIR, ...; SSL_CONF_TYPE_UNKNOWN: OpenSSL has no such command. */
+/* What the command takes: SSL_CONF_TYPE_STRING, _FILE, _DIR, ...; SSL_CONF_TYPE_UNKNOWN: OpenSSL has no such
+ * command. */
 int sl_conf_cmd_type(const char *name);
 
 /* Suites without authentication or encryption are never wanted, whatever a list says: goes behind every list. */

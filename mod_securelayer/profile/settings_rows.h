@@ -23,7 +23,8 @@ SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SE
 
 /* Versions, suites, library settings */
 SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, "modern|intermediate|old",
-       SL_IN_PROFILE | SL_FOR_SECURITY, "modern, intermediate, old: protocols, suites and groups that nothing else sets")
+       SL_IN_PROFILE | SL_FOR_SECURITY,
+       "modern, intermediate, old: protocols, suites and groups that nothing else sets")
 SL_ROW(SL_PROTOCOL, "SSLProtocol", SL_KIND_PROTOCOLS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_SECURITY, "[+-]TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 all: protocol versions")
 SL_ROW(SL_CIPHERS, "SSLCipherSuite", SL_KIND_CIPHERS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
@@ -64,7 +65,8 @@ SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WI
 SL_ROW(SL_STRICT_SNI, "SSLStrictSNIVHostCheck", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "on, off: refuse requests of clients that sent no server name")
 SL_ROW(SL_SNI_POLICY, "SSLVHostSNIPolicy", SL_KIND_WORD, SL_MAIN, SL_CHILD_WINS, 0, 0, 1,
-       "strict|secure|authonly|insecure", 0, "strict, secure, authonly, insecure: how far Host may differ from the server name")
+       "strict|secure|authonly|insecure", 0,
+       "strict, secure, authonly, insecure: how far Host may differ from the server name")
 SL_ROW(SL_UNKNOWN_NAME, "SecureLayerUnknownName", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "serve|refuse", 0,
        "serve, refuse: what a name gets that no virtual host has")
 SL_ROW(SL_STRICT_ALPN, "SecureLayerStrictALPN", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, 0,

@@ -1,8 +1,8 @@
 /* A connection in memory: an sl_host_t over two wires, an OpenSSL client at their other end, and a clock that stands
  * still until a test moves it.
  *
- * What one side sends is under way until it is delivered, so a test decides in what pieces it comes, and what is lost or
- * altered before.  Everything belongs to the pool it was made from.  What cannot be made ends the test program.
+ * What one side sends is under way until it is delivered, so a test decides in what pieces it comes, and what is lost
+ * or altered before.  Everything belongs to the pool it was made from.  What cannot be made ends the test program.
  * One thread at a time works on one memory_host_t; virtual hosts may be shared by several. */
 #ifndef SL_T_MEMORY_HOST_H
 #define SL_T_MEMORY_HOST_H

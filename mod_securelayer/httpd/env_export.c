@@ -9,7 +9,6 @@
 #include <http_connection.h>
 #include <http_request.h>
 
-#include <apr_strings.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +45,9 @@ static void take(void *baton, const char *name, const char *value)
 
 static int rows_of(long options)
 {
-    return (options & SL_OPT_STD_ENV_VARS ? SL_EXPORT_STD : 0)
-           | (options & SL_OPT_EXPORT_CERT_DATA ? SL_EXPORT_CERT : 0)
-           | (options & SL_OPT_EXPORT_BASE64_CERT_DATA ? SL_EXPORT_BASE64 : 0);
+    return (options & SL_OPT_STD_ENV_VARS ? SL_EXPORT_STD : 0) |
+           (options & SL_OPT_EXPORT_CERT_DATA ? SL_EXPORT_CERT : 0) |
+           (options & SL_OPT_EXPORT_BASE64_CERT_DATA ? SL_EXPORT_BASE64 : 0);
 }
 
 static char *put(char *at, const char **kept, const char *text)
@@ -157,7 +156,8 @@ static int fixups(request_rec *r)
     apr_table_setn(r->subprocess_env, "HTTPS", "on");
     if (link->tls->sni)
         apr_table_setn(r->subprocess_env, "SSL_TLS_SNI", link->tls->sni);
-    apr_table_setn(r->notes, SECURELAYER_NOTE_SECURE_RENEG, SSL_get_secure_renegotiation_support(link->tls->ssl) ? "1" : "0");
+    apr_table_setn(r->notes, SECURELAYER_NOTE_SECURE_RENEG,
+                   SSL_get_secure_renegotiation_support(link->tls->ssl) ? "1" : "0");
     options = sl_config_options(r);
     if (options & EXPORTING)
         export_variables(r, link, options & (EXPORTING | SL_OPT_LEGACY_DN));

@@ -111,8 +111,8 @@ const char *sl_var_interface(const sl_question_t *q, int argument)
 /* "OpenSSL 3.0.22 29 Sep 2026" as a product token: "OpenSSL/3.0.22". */
 const char *sl_var_library(const sl_question_t *q, int argument)
 {
-    char *text = apr_pstrdup(q->pool, argument == SL_LIBRARY_RUNNING ? OpenSSL_version(OPENSSL_VERSION)
-                                                                     : OPENSSL_VERSION_TEXT);
+    char *text =
+        apr_pstrdup(q->pool, argument == SL_LIBRARY_RUNNING ? OpenSSL_version(OPENSSL_VERSION) : OPENSSL_VERSION_TEXT);
     char *blank = strchr(text, ' ');
 
     if (blank) {

@@ -86,6 +86,7 @@ sl_identity_t *sl_ssl_api_answer_challenge(conn_rec *c, server_rec *s, const cha
 
     APR_ARRAY_PUSH(offered, const char *) = ACME_TLS_1;
     chosen = ap_select_protocol(c, NULL, s, offered);
+    /* mod_md answers only on a connection that was switched. */
     if (!chosen || strcmp(chosen, ACME_TLS_1) || ap_switch_protocol(c, NULL, s, chosen) != APR_SUCCESS)
         return NULL;
     if (!ap_ssl_answer_challenge(c, name, &certificate, &key) || !certificate)
@@ -93,11 +94,33 @@ sl_identity_t *sl_ssl_api_answer_challenge(conn_rec *c, server_rec *s, const cha
     return identity_of_pem(c, certificate, key);
 }
 
-int sl_ssl_api_is_challenge(conn_rec *c)
+static apr_array_header_t *without_challenge(apr_pool_t *pool, const apr_array_header_t *offered)
 {
-    const sl_link_t *link = sl_link_of(c);
+    apr_array_header_t *rest = apr_array_make(pool, offered->nelts, sizeof(const char *));
 
-    return link && link->tls->challenge != NULL;
+    for (int i = 0; i < offered->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(offered, i, const char *);
+
+        if (strcmp(name, ACME_TLS_1))
+            APR_ARRAY_PUSH(rest, const char *) = name;
+    }
+    return rest;
+}
+
+const char *sl_ssl_api_select_protocol(conn_rec *c, server_rec *s, const apr_array_header_t *offered)
+{
+    const char *chosen;
+
+    if (sl_link_of(c)->tls->challenge)
+        return ACME_TLS_1;
+    if (ap_array_str_contains(offered, ACME_TLS_1))
+        offered = without_challenge(c->pool, offered);
+    chosen = ap_select_protocol(c, NULL, s, offered);
+    if (!chosen || !ap_array_str_contains(offered, chosen))
+        return NULL;
+    if (strcmp(chosen, ap_get_protocol(c)) && ap_switch_protocol(c, NULL, s, chosen) != APR_SUCCESS)
+        return NULL;
+    return chosen;
 }
 
 void sl_ssl_api_register(apr_pool_t *pool)

@@ -170,7 +170,7 @@ static sl_identity_t *use_the_last(sl_collect_t *in, const sl_source_t *source, 
 
 static void load_identity(sl_collect_t *in, const sl_source_t *source, const char *id, apr_array_header_t *identities)
 {
-    sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
+    sl_problem_t *why = sl_problems_new(in->problems, NULL); /* the loader knows which directive is to blame */
     sl_identity_t *identity = NULL;
 
     if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why) !=
@@ -226,7 +226,8 @@ static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *se
 {
     sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
 
-    if (settings->refused) /* it was told already what is wrong, and that may be all */
+    if (settings->refused &
+        SL_ROW_BIT(SL_CERTIFICATE_FILE)) /* it was told already what is wrong, and that may be all */
         return;
     sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02572", &origin, id,
                     "Add SSLCertificateFile and SSLCertificateKeyFile, or switch SSLEngine off for it",
@@ -243,7 +244,7 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01915", &origin, id,
                         "Set SSLEngine off, or give the host another port",
                         "TLS is on although this host is for port 80, the port of plain HTTP");
-    if (!on && s->port == 443 && !settings->refused)
+    if (!on && s->port == 443 && !(settings->refused & SL_ROW_BIT(SL_ENGINE)))
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01916", NULL, id, "Set SSLEngine on",
                         "TLS is off although this host is for port 443, the port of HTTPS");
 }

@@ -75,7 +75,7 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
     int p = 0, c = 0;
 
     merged->pool = pool;
-    merged->refused = parent->refused || child->refused;
+    merged->refused = parent->refused | child->refused;
     merged->set = apr_array_make(pool, parent->set->nelts + child->set->nelts, sizeof(sl_setting_t));
     while (p < parent->set->nelts || c < child->set->nelts) {
         const sl_setting_t *from_parent = p < parent->set->nelts ? &APR_ARRAY_IDX(parent->set, p, sl_setting_t) : NULL;

@@ -106,8 +106,11 @@ typedef struct sl_setting_t {
 typedef struct sl_settings_t {
     apr_pool_t *pool;
     apr_array_header_t *set; /* of sl_setting_t, ascending by row */
-    int refused;             /* arguments of some directive were wrong: not all that was meant is set here */
+    apr_uint64_t refused;    /* SL_ROW_BIT() of directives with wrong arguments: not all that was meant is set here */
 } sl_settings_t;
+
+#define SL_ROW_BIT(row) (APR_UINT64_C(1) << (row))
+_Static_assert(SL_ROWS <= 64, "a row has no bit of its own");
 
 sl_settings_t *sl_settings_make(apr_pool_t *pool);
 /* A new record in `pool`: `child` over `parent`, each row by its merge rule. Shares memory with both. */

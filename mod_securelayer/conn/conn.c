@@ -9,8 +9,9 @@
 #include <openssl/err.h>
 #include <string.h>
 
-/* Key updates and the like that a peer may send in a row: each costs us far more than it. */
-#define MOST_BARREN 32
+/* Turns of OpenSSL that give no data, in a row: a key update that is answered takes two. Each costs us far more than
+ * the peer. */
+#define MOST_BARREN 64
 
 static apr_status_t free_conn(void *baton)
 {
@@ -61,6 +62,14 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
         conn->failure.detail = sl_text_escape(conn->pool, detail, strlen(detail), 300);
 }
 
+/* An error of TLS: the peer's alert, or what we sent one for. */
+static apr_status_t tls_error(sl_conn_t *conn)
+{
+    sl_conn_fail(conn, conn->failure.alert_received >= 0 ? SL_FAIL_ALERT : SL_FAIL_OTHER,
+                 sl_openssl_error_take(conn->pool));
+    return APR_ECONNABORTED;
+}
+
 static apr_status_t read_error(sl_conn_t *conn, int rv)
 {
     apr_status_t status = conn->read_status;
@@ -74,8 +83,7 @@ static apr_status_t read_error(sl_conn_t *conn, int rv)
         sl_conn_fail(conn, SL_FAIL_PEER_CLOSED, NULL);
         return status != APR_SUCCESS ? status : APR_ECONNRESET;
     default:
-        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
-        return APR_ECONNABORTED;
+        return tls_error(conn);
     }
 }
 
@@ -129,12 +137,16 @@ apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length
         return APR_ECONNABORTED;
     while (length) {
         size_t written = 0;
+        int rv;
 
         sl_openssl_error_clear();
-        if (SSL_write_ex(conn->ssl, at, length, &written) != 1) {
-            sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
+        rv = SSL_write_ex(conn->ssl, at, length, &written);
+        if (rv != 1 && SSL_get_error(conn->ssl, rv) == SSL_ERROR_SYSCALL) {
+            sl_conn_fail(conn, SL_FAIL_PEER_CLOSED, NULL);
             return APR_ECONNABORTED;
         }
+        if (rv != 1)
+            return tls_error(conn);
         at += written;
         length -= written;
     }

@@ -209,18 +209,24 @@ static apr_bucket *bucket_of_scratch(sl_link_t *link, const sl_scratch_t *scratc
 apr_status_t sl_brigade_send_with(sl_link_t *link, apr_bucket *last)
 {
     sl_scratch_t *scratch = link->scratch;
+    apr_bucket_brigade *bb;
     apr_status_t rv = APR_SUCCESS;
 
     make_to_send(link);
+    bb = link->to_send;
+    /* A bucket that is destroyed on the way may write to this connection. */
+    link->to_send = NULL;
     link->scratch = NULL;
     if (scratch && scratch->length)
-        APR_BRIGADE_INSERT_TAIL(link->to_send, bucket_of_scratch(link, scratch));
+        APR_BRIGADE_INSERT_TAIL(bb, bucket_of_scratch(link, scratch));
     if (last)
-        APR_BRIGADE_INSERT_TAIL(link->to_send, last);
-    if (!APR_BRIGADE_EMPTY(link->to_send)) {
-        rv = ap_pass_brigade(link->output->next, link->to_send);
-        apr_brigade_cleanup(link->to_send);
+        APR_BRIGADE_INSERT_TAIL(bb, last);
+    if (!APR_BRIGADE_EMPTY(bb)) {
+        rv = ap_pass_brigade(link->output->next, bb);
+        apr_brigade_cleanup(bb);
     }
+    if (!link->to_send)
+        link->to_send = bb;
     give_back_scratch(scratch);
     if (rv != APR_SUCCESS && !link->broken)
         link->broken = rv;

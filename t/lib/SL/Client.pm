@@ -136,13 +136,13 @@ sub raw {
 }
 
 # A TLS connection through openssl s_client: what is sent and read is the text inside. The program's own words
-# are in the file ->{log}.
+# are in the file ->{log}. commands => 1: they are in the text, and a line "K" updates the keys.
 sub tls {
     my ($self, $host, %o) = @_;
     pipe(my $in,      my $child_out) or die "pipe: $!";
     pipe(my $child_in, my $out)      or die "pipe: $!";
     my $log = ($self->{scratch} ||= scratch_dir('sl-client')) . '/tls' . ++$self->{serial};
-    my $pid = start([@{ $self->s_client_command($host, \%o) }, '-quiet', '-ign_eof'],
+    my $pid = start([@{ $self->s_client_command($host, \%o) }, $o{commands} ? () : ('-quiet', '-ign_eof')],
         stdin => $child_in, stdout => $child_out, stderr => $log);
     close $_ for $child_in, $child_out;
     return SL::Stream->new(in => $in, out => $out, pid => $pid, log => $log, timeout => $o{timeout} || 10);

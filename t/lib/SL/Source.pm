@@ -17,7 +17,7 @@ sub top { return $top }
 # Paths from the top, of the module's files or (with 'all') those of the tests as well.
 sub c_files {
     my ($which) = @_;
-    my @dirs = ('mod_securelayer/*', 'include', ($which || '') eq 'all' ? ('t/unit', 't/fuzz', 't/lib/*', 't/bench') : ());
+    my @dirs = ('mod_securelayer/*', 'include', ($which || '') eq 'all' ? ('t/unit', 't/fuzz', 't/lib/*', 't/modules', 't/bench') : ());
     return sort map { s{^\Q$top\E/}{}r } map { glob "$top/$_/*.[ch]" } @dirs;
 }
 

@@ -18,14 +18,15 @@ packages_missing() {
     done <"$1"
 }
 
-# Installs what the lists in "$@" name and the machine lacks. Says nothing if nothing is missing.
-need_packages() {
+# Installs what the lists in "$@" name and the machine lacks. Says nothing if nothing is missing. In a subshell, for the
+# sake of its trap: ask for its status.
+need_packages() (
     local list line missing=() chosen=() log policy=/usr/sbin/policy-rc.d
-    command -v dpkg-query >/dev/null || { say 'This is not Debian: nothing is installed, what is missing will show.'; return 0; }
+    command -v dpkg-query >/dev/null || { say 'This is not Debian: nothing is installed, what is missing will show.'; exit 0; }
     for list in "$@"; do
         while IFS= read -r line; do missing+=("$line"); done < <(packages_missing "$list")
     done
-    [ ${#missing[@]} -gt 0 ] || return 0
+    [ ${#missing[@]} -gt 0 ] || exit 0
     if [ "$(id -u)" != 0 ]; then
         die "These packages are missing: ${missing[*]}
 Install them as root: apt-get install --no-install-recommends ${missing[*]%%|*}"
@@ -44,10 +45,8 @@ Install them as root: apt-get install --no-install-recommends ${missing[*]%%|*}"
     chmod 755 $policy
     DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Dpkg::Use-Pty=0 install --no-install-recommends "${chosen[@]}" \
         </dev/null >>"$log" 2>&1 || { tail -n 30 "$log" >&2; die 'apt-get install failed'; }
-    if [ -e "$log.policy" ]; then mv -f "$log.policy" $policy; else rm -f $policy; fi
-    trap - EXIT
     rm -f "$log"
-}
+)
 
 first_available() {
     local name

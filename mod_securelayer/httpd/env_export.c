@@ -20,6 +20,8 @@
 
 #define EXPORTING (SL_OPT_STD_ENV_VARS | SL_OPT_EXPORT_CERT_DATA | SL_OPT_EXPORT_BASE64_CERT_DATA)
 
+#define MANY 256 /* variables, several times as many as usual */
+
 typedef struct entry_t {
     const char *name, *value;
 } entry_t;
@@ -134,14 +136,30 @@ static const sl_env_set_t *make_set(request_rec *r, sl_link_t *link, long option
     return set;
 }
 
+/* apr_table_setn() looks at all there is for each name: a certificate with ten thousand alternative names, which with
+ * optional_no_ca anybody may show, would keep a thread busy for a second with each request. */
+static void hand_on(request_rec *r, const sl_env_set_t *set)
+{
+    apr_table_t *many = set->count > MANY ? apr_table_make(r->pool, set->count) : NULL;
+
+    for (int i = 0; i < set->count; i++) {
+        if (many)
+            apr_table_addn(many, set->entries[i].name, set->entries[i].value);
+        else
+            apr_table_setn(r->subprocess_env, set->entries[i].name, set->entries[i].value);
+    }
+    if (many)
+        apr_table_overlap(r->subprocess_env, many, APR_OVERLAP_TABLES_SET);
+}
+
 static void export_variables(request_rec *r, sl_link_t *link, long options)
 {
     const sl_env_set_t *set = find_set(link, options);
 
     if (!set)
         set = make_set(r, link, options);
-    for (int i = 0; set && i < set->count; i++)
-        apr_table_setn(r->subprocess_env, set->entries[i].name, set->entries[i].value);
+    if (set)
+        hand_on(r, set);
     if (options & SL_OPT_STD_ENV_VARS)
         sl_variables_export(r, SL_EXPORT_TIMED, take_into_environment, r->subprocess_env);
 }

@@ -226,6 +226,8 @@ sl_conn_t *memory_host_accept(memory_host_t *memory)
     if (memory->conn_pool)
         apr_pool_destroy(memory->conn_pool);
     MUST(apr_pool_create(&memory->conn_pool, memory->pool) == APR_SUCCESS);
+    if (memory->client) /* OpenSSL resumes no session of a connection that was not closed */
+        SSL_set_shutdown(memory->client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(memory->client);
     memory->client = NULL;
     empty(&memory->up);

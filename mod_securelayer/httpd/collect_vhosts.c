@@ -25,6 +25,7 @@ typedef struct sl_collect_t {
     sl_identity_cache_t *cache;
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
+    int ask_modules;
     int hosts;
 } sl_collect_t;
 
@@ -116,13 +117,6 @@ static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_s
     return sources;
 }
 
-/* `httpd -t` ends before other modules have prepared their certificates, and they must not be asked (mod_md would end
- * the process). */
-static int may_ask_modules(void)
-{
-    return ap_state_query(AP_SQ_RUN_MODE) != AP_SQ_RM_CONFIG_TEST;
-}
-
 /* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. The
  * status tells nothing: mod_md calls stand-in certificates, which it did bring, an error. */
 static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
@@ -138,7 +132,7 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
             APR_ARRAY_PUSH(keys, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).key;
     }
     own_keys = keys->nelts;
-    if (may_ask_modules())
+    if (in->ask_modules)
         (void)ask(s, in->pool, certificates, keys);
     if (certificates->nelts <= own)
         return 0;
@@ -271,8 +265,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_t *));
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
-    if (!sources->nelts && profile && !profile->has_own_certificate &&
-        (may_ask_modules() || !ap_find_linked_module("mod_md.c")))
+    if (!sources->nelts && profile && !profile->has_own_certificate && (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
     if (!profile || in->problems->errors > errors)
         return;
@@ -291,10 +284,20 @@ static void count(const sl_collect_t *in, sl_collect_counts_t *counts)
     sl_identity_cache_count(in->cache, &counts->read, &counts->known);
 }
 
-void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems,
-                       sl_collect_counts_t *counts)
+static int is_hooked(const apr_array_header_t *hooks)
 {
-    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0, 0};
+    return hooks && hooks->nelts;
+}
+
+int sl_collect_has_providers(void)
+{
+    return is_hooked(ap_hook_get_ssl_add_cert_files()) || is_hooked(ap_hook_get_ssl_add_fallback_cert_files());
+}
+
+void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
+                       sl_problems_t *problems, sl_collect_counts_t *counts)
+{
+    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0, ask_modules, 0};
 
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);

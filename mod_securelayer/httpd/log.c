@@ -15,17 +15,21 @@ APLOG_USE_MODULE(sl);
 
 #define LINES_PER_SECOND 20
 
-void sl_log_problems(const sl_problems_t *problems, server_rec *s)
+void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int terminal, server_rec *s)
 {
+    int emergency = APLOG_EMERG | (terminal ? APLOG_STARTUP : 0);
+
     for (int i = 0; i < problems->all->nelts; i++) {
         const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
         int is_error = why->gravity == SL_PROBLEM_ERROR;
 
-        ap_log_error(APLOG_MARK, is_error ? APLOG_STARTUP | APLOG_EMERG : APLOG_WARNING, 0, s, "%s%s%s",
+        if (!is_error && choice == SL_LOG_ERRORS)
+            continue;
+        ap_log_error(APLOG_MARK, is_error ? emergency : APLOG_WARNING, 0, s, "%s: %s",
                      why->log_id ? why->log_id
                      : is_error  ? "SL0002"
                                  : "SL0003",
-                     ": ", sl_problem_text(why, problems->pool));
+                     sl_problem_text(why, problems->pool));
     }
 }
 

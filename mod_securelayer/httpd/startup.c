@@ -25,6 +25,9 @@ APLOG_USE_MODULE(sl);
 /* Scripts look for the version of OpenSSL in the module's file. */
 static const char built_with[] __attribute__((used)) = OPENSSL_VERSION_TEXT;
 
+/* Problems found by check_config in this pass; NULL if it had no reason to look. */
+static sl_problems_t *rehearsed;
+
 static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch)
 {
     const char *conflict = sl_dropin_conflict();
@@ -39,10 +42,12 @@ static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratc
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
     sl_cert_text_init();
     sl_directives_begin(pool);
+    rehearsed = NULL;
     return OK;
 }
 
-/* httpd reads its configuration twice before it serves; what holds up nothing is told the second time. */
+/* httpd reads its configuration twice before it serves, and goes to the background between. The first time is for
+ * errors: on the terminal while it is there, and in the log. What holds up nothing is told the second time. */
 static int is_rehearsal(void)
 {
     return ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_PRE_CONFIG &&
@@ -83,29 +88,39 @@ static sl_problems_t *all_problems(apr_pool_t *pool, const sl_problems_t *refuse
     return all;
 }
 
-static int collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
+static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s, int ask_modules)
 {
-    sl_problems_t *found = sl_problems_make(pool), *all;
+    sl_problems_t *found = sl_problems_make(pool);
     sl_collect_counts_t counts;
 
-    sl_collect_vhosts(pool, scratch, s, found, &counts);
-    all = all_problems(pool, sl_directives_refused(), found);
-    if (all->errors || !is_rehearsal())
-        sl_log_problems(all, s);
-    if (all->errors)
-        return HTTP_INTERNAL_SERVER_ERROR;
-    ap_log_error(
-        APLOG_MARK, APLOG_INFO, 0, s,
-        "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d read, %d known)",
-        counts.hosts, counts.profiles, counts.read + counts.known, counts.read, counts.known);
-    return OK;
+    sl_collect_vhosts(pool, scratch, s, ask_modules, found, &counts);
+    if (ask_modules)
+        ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
+                     "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "
+                     "read from their files just now)",
+                     counts.hosts, counts.profiles, counts.read + counts.known, counts.read);
+    return all_problems(pool, sl_directives_refused(), found);
 }
 
-/* `httpd -t` ends before post_config, and is to find what a start finds. */
 static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
 {
+    int is_test = ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST;
+
     (void)log_pool;
-    return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST ? collect(pool, scratch, s) : OK;
+    if (!is_test && !is_rehearsal())
+        return OK;
+    rehearsed = collect(pool, scratch, s, 0);
+    sl_log_problems(rehearsed, is_test ? SL_LOG_ALL : SL_LOG_ERRORS, 1, s);
+    /* A start goes on to its logs, and tells there what it told here. */
+    return is_test && rehearsed->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
+}
+
+/* What post_config is to tell: the first pass has its problems already, unless other modules come in only now. */
+static sl_problems_t *find_problems(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
+{
+    if (rehearsed && (rehearsed->errors || !sl_collect_has_providers()))
+        return rehearsed;
+    return collect(pool, scratch, s, 1);
 }
 
 static const char *version_component(apr_pool_t *pool)
@@ -146,11 +161,12 @@ static void compare_libraries(server_rec *s)
 
 static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
 {
-    int rv = collect(pool, scratch, s);
+    sl_problems_t *problems = find_problems(pool, scratch, s);
 
     (void)log_pool;
-    if (rv != OK)
-        return rv;
+    sl_log_problems(problems, is_rehearsal() && !problems->errors ? SL_LOG_ERRORS : SL_LOG_ALL, 0, s);
+    if (problems->errors)
+        return HTTP_INTERNAL_SERVER_ERROR;
     compare_libraries(s);
     sl_vhost_choice_build(pool, s);
     sl_listeners_prepare(s);

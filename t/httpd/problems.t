@@ -135,8 +135,10 @@ is(scalar(grep { $_->{level} eq 'emerg' } @told[0 .. ($first_warning // @told) -
 
 ok(!$httpd->start, 'httpd does not start');
 is($httpd->start_status, 1, '... and its exit status says so before it goes to the background');
-is(join("\n", sort(as_text(grep { $_->{level} eq 'emerg' } messages($httpd->said)))), join("\n", sort(as_text(@errors))),
-    'a start tells what httpd -t tells');
+my $expected = join "\n", as_text(@errors);
+is(join("\n", as_text(messages(slurp($httpd->root . '/logs/stderr')))), $expected, 'the terminal is told what httpd -t tells');
+is(join("\n", as_text(grep { $_->{level} eq 'emerg' } messages($httpd->error_log))), $expected, '... and so is the log');
+like($httpd->error_log, qr/^\[.* 20\d\d\] \[ssl:emerg\] \[pid .*\] AH02572: /m, '... with time and level');
 is($httpd->configtest('-S')->{status}, 1, 'a wrong word stops httpd -S too, as with mod_ssl');
 
 # ---- warnings ----

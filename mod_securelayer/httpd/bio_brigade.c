@@ -74,13 +74,13 @@ static void give_back_scratch(sl_scratch_t *scratch)
 
 /* ---- incoming ---- */
 
-static apr_status_t wait_limit(sl_link_t *link, apr_interval_time_t *saved)
+static apr_status_t wait_limit(sl_link_t *link, apr_read_type_e block, apr_interval_time_t *saved)
 {
     apr_socket_t *socket = ap_get_conn_socket(link->c);
     apr_interval_time_t left;
 
     *saved = NOT_CHANGED;
-    if (link->block != APR_BLOCK_READ || !link->deadline || !socket)
+    if (block != APR_BLOCK_READ || !link->deadline || !socket)
         return APR_SUCCESS;
     left = link->deadline - apr_time_now();
     if (left <= 0)
@@ -95,24 +95,37 @@ static apr_status_t wait_limit(sl_link_t *link, apr_interval_time_t *saved)
 
 /* Asks for just what OpenSSL wants (a record's header, then its rest): the network filter would otherwise try the
  * socket once more after every read. */
-static apr_status_t fill(sl_link_t *link, apr_size_t wanted)
+static apr_status_t read_below(sl_link_t *link, apr_read_type_e block, apr_size_t wanted)
 {
     apr_interval_time_t saved;
+    apr_status_t rv = wait_limit(link, block, &saved);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    rv = ap_get_brigade(link->input->next, link->received, AP_MODE_READBYTES, block, (apr_off_t)wanted);
+    if (saved != NOT_CHANGED)
+        apr_socket_timeout_set(ap_get_conn_socket(link->c), saved);
+    if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(link->received))
+        return block == APR_BLOCK_READ ? APR_EOF : APR_EAGAIN;
+    return rv;
+}
+
+/* Before it waits the peer must have what was written; but if the peer has sent already, that may leave with the answer. */
+static apr_status_t fill(sl_link_t *link, apr_size_t wanted)
+{
     apr_status_t rv;
 
     if (!link->received)
         link->received = apr_brigade_create(link->c->pool, link->c->bucket_alloc);
-    if (link->block == APR_BLOCK_READ && (rv = sl_brigade_flush(link)) != APR_SUCCESS)
-        return rv;
-    rv = wait_limit(link, &saved);
-    if (rv != APR_SUCCESS)
-        return rv;
-    rv = ap_get_brigade(link->input->next, link->received, AP_MODE_READBYTES, link->block, (apr_off_t)wanted);
-    if (saved != NOT_CHANGED)
-        apr_socket_timeout_set(ap_get_conn_socket(link->c), saved);
-    if (rv == APR_SUCCESS && APR_BRIGADE_EMPTY(link->received))
-        return link->block == APR_BLOCK_READ ? APR_EOF : APR_EAGAIN;
-    return rv;
+    if (link->block == APR_BLOCK_READ && sl_brigade_has_output(link)) {
+        rv = read_below(link, APR_NONBLOCK_READ, wanted);
+        if (!APR_STATUS_IS_EAGAIN(rv))
+            return rv;
+        rv = sl_brigade_flush(link);
+        if (rv != APR_SUCCESS)
+            return rv;
+    }
+    return read_below(link, link->block, wanted);
 }
 
 /* Makes link->at point to unread bytes. */

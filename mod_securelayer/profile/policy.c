@@ -2,7 +2,8 @@
 #include "profile/policy.h"
 
 #define SUITES "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"
-#define GROUPS "X25519MLKEM768:X25519:P-256:P-384"
+/* The finite-field ones are for the DHE suites, which OpenSSL 4.0 offers only with them (RFC 7919). */
+#define GROUPS "X25519MLKEM768:X25519:P-256:P-384:ffdhe2048:ffdhe3072"
 #define INTERMEDIATE                                                                                                   \
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"                         \
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"                           \

@@ -6,7 +6,7 @@
 
 static const char digits[] = "0123456789abcdef";
 
-const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length, apr_size_t most)
+static const char *escape(apr_pool_t *pool, const void *text, apr_size_t length, apr_size_t most, const char *also)
 {
     const unsigned char *in = text;
     apr_size_t shown = length > most ? most : length;
@@ -14,7 +14,7 @@ const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length
     char *at = out;
 
     for (apr_size_t i = 0; i < shown; i++) {
-        if (in[i] >= 0x20 && in[i] < 0x7f && in[i] != '\\' && in[i] != '"') {
+        if (in[i] >= 0x20 && in[i] < 0x7f && !strchr(also, in[i])) {
             *at++ = (char)in[i];
             continue;
         }
@@ -29,6 +29,16 @@ const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length
     }
     *at = '\0';
     return out;
+}
+
+const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length, apr_size_t most)
+{
+    return escape(pool, text, length, most, "\\\"");
+}
+
+const char *sl_text_printable(apr_pool_t *pool, const char *text, apr_size_t most)
+{
+    return escape(pool, text, strlen(text), most, "");
 }
 
 char *sl_text_hex(apr_pool_t *pool, const void *bytes, apr_size_t length)

@@ -11,6 +11,9 @@
  * with "...".  `text` need not end in NUL. */
 const char *sl_text_escape(apr_pool_t *pool, const void *text, apr_size_t length, apr_size_t most);
 
+/* The same for words of our own that may hold such text, escaped already: backslash and quote stay. */
+const char *sl_text_printable(apr_pool_t *pool, const char *text, apr_size_t most);
+
 /* Lower-case hexadecimal of `length` bytes. */
 char *sl_text_hex(apr_pool_t *pool, const void *bytes, apr_size_t length);
 

@@ -59,7 +59,7 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
     conn->state = SL_STATE_FAILED;
     conn->failure.reason = reason;
     if (detail)
-        conn->failure.detail = sl_text_escape(conn->pool, detail, strlen(detail), 300);
+        conn->failure.detail = sl_text_printable(conn->pool, detail, 300);
 }
 
 /* An error of TLS: the peer's alert, or what we sent one for. */

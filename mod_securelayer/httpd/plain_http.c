@@ -6,15 +6,31 @@
 #include <http_protocol.h>
 #include <http_request.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
+#include <arpa/inet.h>
 
+#include "base/text.h"
 #include "httpd/link.h"
 
 APLOG_USE_MODULE(sl);
 
+/* Nobody is led anywhere by a Host that is none. */
+static int is_host(const char *name)
+{
+    struct in6_addr address;
+    const char *at = name;
+
+    if (name && ap_strchr_c(name, ':'))
+        return inet_pton(AF_INET6, name, &address) == 1;
+    while (at && *at && (apr_isalnum(*at) || ap_strchr_c("-._", *at)))
+        at++;
+    return at && at > name && at - name <= SL_HOST_MAX && !*at;
+}
+
 static const char *https_address(request_rec *r)
 {
-    const char *host = r->hostname ? r->hostname : r->server->server_hostname;
+    const char *host = is_host(r->hostname) ? r->hostname : r->server->server_hostname;
     apr_port_t port = r->connection->local_addr->port;
     const char *name = ap_strchr_c(host, ':') ? apr_pstrcat(r->pool, "[", host, "]", NULL) : host;
 

@@ -237,7 +237,7 @@ static void test_detail_is_escaped(void **state)
 
     memory_host_accept(memory);
     sl_conn_fail(memory->conn, SL_FAIL_OTHER, "a\nb\"\x1b[0m");
-    assert_string_equal(memory->conn->failure.detail, "a\\x0ab\\x22\\x1b[0m");
+    assert_string_equal(memory->conn->failure.detail, "a\\x0ab\"\\x1b[0m");
 }
 
 static void test_unknown_name(void **state)

@@ -208,7 +208,10 @@ sl_identity_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_sourc
 {
     sl_cached_t *cached = find(cache, paths_of(source, scratch), NULL);
 
-    return cached ? hand_out(cached) : NULL;
+    if (!cached)
+        return NULL;
+    cache->known += !cached->wanted;
+    return hand_out(cached);
 }
 
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known)

@@ -24,7 +24,7 @@ static apr_status_t leave(void *unused)
 {
     (void)unused;
     ap_remove_module(&alias_module);
-    ap_remove_module(&sl_module);
+    ap_remove_loaded_module(&sl_module);
     inner_is_active = 0;
     return APR_SUCCESS;
 }
@@ -36,7 +36,7 @@ static void join(apr_pool_t *pool)
     inner_is_active = 1;
     alias_module.name = "mod_securelayer.c";
     ap_add_module(&alias_module, pool, NULL);
-    ap_add_module(&sl_module, pool, "ssl_module");
+    ap_add_loaded_module(&sl_module, pool, "ssl_module"); /* "loaded": httpd -L lists its directives */
     find_before_us = APR_RETRIEVE_OPTIONAL_FN(ap_find_loaded_module_symbol);
     apr_dynamic_fn_register("ap_find_loaded_module_symbol", (apr_opt_fn_t *)find_symbol);
     apr_pool_cleanup_register(pool, NULL, leave, apr_pool_cleanup_null);

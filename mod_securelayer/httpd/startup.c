@@ -39,7 +39,8 @@ static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratc
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, NULL, "SL0001: mod_securelayer: %s", conflict);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
-    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG, NULL);
+    /* A child that exits with connections open frees them in the last moment: the library must still be whole then. */
+    OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
     sl_cert_text_init();
     sl_directives_begin(pool);
     rehearsed = NULL;

@@ -11,7 +11,8 @@ package SL::Relay;
 #   $relay->hold; $relay->release    nothing more is taken from the servers; goes on
 #
 # Options: up_piece, down_piece (most bytes sent on at a time, each in a packet of its own), down_first (down_piece
-# counts for that many bytes only), prefix (sent to the server first, e.g. a PROXY header), prefix_piece, name.
+# counts for that many bytes only), prefix (sent to the server first, e.g. a PROXY header), prefix_piece, prefix_with
+# (the prefix leaves together with the client's first bytes).
 
 use strict;
 use warnings;
@@ -78,7 +79,8 @@ sub connect_on {
         $way->{writes}->autoflush(1);
     }
     my $prefix = $self->{prefix} // '';
-    while (length $prefix) { syswrite $far, substr $prefix, 0, $self->{prefix_piece} || length $prefix, '' }
+    if ($self->{prefix_with}) { $ways[0]{waiting} = $prefix; $ways[0]{holding} = 1 }
+    else { while (length $prefix) { syswrite $far, substr $prefix, 0, $self->{prefix_piece} || length $prefix, '' } }
     return @ways;
 }
 
@@ -90,6 +92,7 @@ sub take {
     print { $way->{log} } $piece;
     print { $way->{writes} } "$n ";
     $way->{waiting} .= $piece;
+    $way->{holding} = 0;
     return;
 }
 
@@ -116,7 +119,7 @@ sub serve {
         my ($readers, $writers) = (IO::Select->new($listener), IO::Select->new);
         my (%reads, %writes);
         for my $way (grep { !$_->{done} } @ways) {
-            if (length $way->{waiting}) { $writers->add($way->{to}); $writes{ $way->{to} } = $way }
+            if (length $way->{waiting} && !$way->{holding}) { $writers->add($way->{to}); $writes{ $way->{to} } = $way }
             elsif (!$way->{ended} && !($held && $way->{way} eq 'down')) {
                 $readers->add($way->{from});
                 $reads{ $way->{from} } = $way;

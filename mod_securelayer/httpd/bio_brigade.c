@@ -110,7 +110,8 @@ static apr_status_t read_below(sl_link_t *link, apr_read_type_e block, apr_size_
     return rv;
 }
 
-/* Before it waits the peer must have what was written; but if the peer has sent already, that may leave with the answer. */
+/* Before it waits the peer must have what was written; but if the peer has sent already, that may leave with the
+ * answer. */
 static apr_status_t fill(sl_link_t *link, apr_size_t wanted)
 {
     apr_status_t rv;

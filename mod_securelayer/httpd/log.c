@@ -76,5 +76,8 @@ void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
                   sl_failure_word(failure->reason), c->client_ip,
                   conn->sni ? ap_escape_logitem(c->pool, conn->sni) : "none", offered(c->pool, conn->hello),
                   sl_failure_alert(c->pool, failure->alert_sent), sl_failure_alert(c->pool, failure->alert_received),
-                  !failure->detail ? "" : conn->ssl ? "; OpenSSL: " : "; ", failure->detail ? failure->detail : "", hint);
+                  !failure->detail ? ""
+                  : conn->ssl      ? "; OpenSSL: "
+                                   : "; ",
+                  failure->detail ? failure->detail : "", hint);
 }

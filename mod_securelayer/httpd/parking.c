@@ -76,7 +76,8 @@ static sl_link_t *next_to_expire(void)
  * and to the young in its own; the less somebody has shown, the less of his kind may wait. */
 static sl_link_t *next_to_give_way(void)
 {
-    static const int weights[] = {[SL_STATE_HELLO] = 4, [SL_STATE_START] = 4, [SL_STATE_HANDSHAKE] = 2, [SL_STATE_OPEN] = 1};
+    static const int weights[] = {
+        [SL_STATE_HELLO] = 4, [SL_STATE_START] = 4, [SL_STATE_HANDSHAKE] = 2, [SL_STATE_OPEN] = 1};
     int most = 0;
 
     for (int queue = 1; queue <= SL_STATE_OPEN; queue++) {

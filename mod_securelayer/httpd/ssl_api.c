@@ -62,8 +62,8 @@ static sl_identity_t *identity_of_pem(conn_rec *c, const char *certificate, cons
     sl_identity_t *identity = NULL;
     sl_pem_t pem;
 
-    if (sl_pem_read(&pem, (const unsigned char *)both, strlen(both), "ACME challenge", SL_PEM_ALL, NULL, NULL,
-                    why) != APR_SUCCESS) {
+    if (sl_pem_read(&pem, (const unsigned char *)both, strlen(both), "ACME challenge", SL_PEM_ALL, NULL, NULL, why) !=
+        APR_SUCCESS) {
         ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c, "SL0102: the certificate of the ACME challenge can't be read: %s",
                       sl_problem_text(why, c->pool));
         return NULL;

@@ -76,7 +76,7 @@ typedef struct row_case_t {
         BAD(row, "", "takes 1 argument, not 0"), BAD(row, "file.pem file.pem", "takes 1 argument, not 2"),             \
         BAD(row, "\"\"", "has an empty argument")
 #define DIR_OF(row)                                                                                                    \
-    GOOD(row, "dir", 0, "/dir"), GOOD(row, ".", 0, "/"), BAD(row, "file.pem", "/file.pem: is no directory"),            \
+    GOOD(row, "dir", 0, "/dir"), GOOD(row, ".", 0, "/"), BAD(row, "file.pem", "/file.pem: is no directory"),           \
         BAD(row, "gone", "/gone: No such file or directory"), BAD(row, "", "takes 1 argument, not 0")
 
 static const row_case_t row_cases[] = {

@@ -673,8 +673,8 @@ static void test_garbage_behind_the_hello(void **state)
 /* Every failure has a word of its own, every alert that we send a name. */
 static void test_words(void **state)
 {
-    static const int alerts[] = {10, 20, 22, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 90, 109, 110, 112,
-                                 113, 115, 116, 120};
+    static const int alerts[] = {10, 20, 22, 40, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 70, 71, 80, 86, 90, 109, 110,
+                                 112, 113, 115, 116, 120};
 
     for (int i = 0; i < SL_FAILURES; i++) {
         assert_non_null(sl_failure_word((sl_failure_reason_t)i));

@@ -362,7 +362,8 @@ static void test_bounds(void **state)
     assert_int_equal(memory->up.taken, SL_HELLO_MAX);
 }
 
-/* The largest that is taken: 65,531 bytes of message in four records' worth of headers would be too long, so just below. */
+/* The largest that is taken: 65,531 bytes of message in four records' worth of headers would be too long, so just
+ * below. */
 static void test_large_hello(void **state)
 {
     apr_pool_t *pool = *state;

@@ -27,7 +27,8 @@ static void note(shared_t *shared, int ok, const char *what)
     fprintf(stderr, "# %s\n", what);
 }
 
-/* Two virtual hosts of one CA; the second one requires client certificates that a CRL in a directory does not revoke. */
+/* Two virtual hosts of one CA; the second one requires client certificates that a CRL in a directory does not
+ * revoke. */
 static shared_t make_shared(apr_pool_t *pool)
 {
     shared_t shared = {.pool = pool, .ca = material_ca(pool, "CA", NULL)};

@@ -164,6 +164,25 @@ void sl_conn_close(sl_conn_t *conn, int notify)
         conn->state = SL_STATE_CLOSED;
 }
 
+apr_status_t sl_conn_await_close(sl_conn_t *conn)
+{
+    char waste[4096];
+    size_t got;
+    int rv;
+
+    if (!conn->ssl || conn->state != SL_STATE_CLOSED)
+        return APR_EOF;
+    do {
+        sl_openssl_error_clear();
+        conn->read_status = APR_SUCCESS;
+        rv = SSL_read_ex(conn->ssl, waste, sizeof(waste), &got);
+    } while (rv == 1 || (SSL_get_error(conn->ssl, rv) == SSL_ERROR_WANT_READ && conn->read_status == APR_SUCCESS));
+    sl_openssl_error_clear();
+    if (sl_conn_peer_closed(conn))
+        return APR_SUCCESS;
+    return conn->read_status != APR_SUCCESS ? conn->read_status : APR_EOF;
+}
+
 int sl_conn_peer_closed(const sl_conn_t *conn)
 {
     /* OpenSSL takes the bare end of the stream for a close_notify (SSL_OP_IGNORE_UNEXPECTED_EOF). */

@@ -69,6 +69,9 @@ apr_status_t sl_conn_peek(sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */
 void sl_conn_close(sl_conn_t *conn, int notify);
+/* After sl_conn_close(): what the peer still sends is read and thrown away. APR_SUCCESS once its close_notify is there,
+ * APR_EAGAIN or APR_TIMEUP as the host has no more bytes, APR_EOF if the stream ended without. */
+apr_status_t sl_conn_await_close(sl_conn_t *conn);
 /* Has the peer sent its close_notify? The end of the stream alone is none. */
 int sl_conn_peer_closed(const sl_conn_t *conn);
 

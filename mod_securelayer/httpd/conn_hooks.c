@@ -34,6 +34,8 @@ APLOG_USE_MODULE(sl);
 
 /* How long a thread may wait for what is due at once. */
 #define MOMENT_MS 2
+/* How long a thread may wait for a close_notify. */
+#define AWAIT_CLOSE apr_time_from_sec(2)
 
 static int mpm_can_wait;
 
@@ -282,6 +284,16 @@ void sl_conn_hooks_shutdown(sl_link_t *link)
         return;
     link->closing = 1;
     sl_conn_close(link->tls, !link->unclean_shutdown && !link->c->aborted);
+}
+
+void sl_conn_hooks_await_close(sl_link_t *link)
+{
+    if (!link->accurate_shutdown || link->c->aborted)
+        return;
+    link->block = APR_BLOCK_READ;
+    link->deadline = apr_time_now() + AWAIT_CLOSE;
+    (void)sl_conn_await_close(link->tls);
+    link->deadline = 0;
 }
 
 static int pre_close_connection(conn_rec *c)

@@ -12,5 +12,8 @@ void sl_conn_hooks_register(apr_pool_t *pool);
 apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block);
 /* The end of the connection as the shutdown settings have it: writes close_notify or not. Once per connection. */
 void sl_conn_hooks_shutdown(sl_link_t *link);
+/* ssl-accurate-shutdown: waits for the peer's close_notify, two seconds at most. After sl_conn_hooks_shutdown(), when
+ * what it wrote is sent. */
+void sl_conn_hooks_await_close(sl_link_t *link);
 
 #endif

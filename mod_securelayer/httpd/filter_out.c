@@ -20,6 +20,7 @@
 /* Plain text waiting to fill a record; lives on the stack of one pass. */
 typedef struct sl_gather_t {
     sl_link_t *link;
+    int flushed; /* by this pass */
     apr_size_t length;
     char bytes[RECORD_SIZE];
 } sl_gather_t;
@@ -82,14 +83,21 @@ static apr_status_t read_bucket(sl_gather_t *gather, apr_bucket *bucket, const c
 /* The connection ends: close_notify leaves now, for the socket is shut down next. */
 static apr_status_t send_end(sl_gather_t *gather)
 {
+    apr_status_t rv;
+
     sl_conn_hooks_shutdown(gather->link);
-    return sl_brigade_flush(gather->link);
+    rv = sl_brigade_flush(gather->link);
+    if (rv == APR_SUCCESS && gather->flushed) /* else whoever ends the connection has no time */
+        sl_conn_hooks_await_close(gather->link);
+    return rv;
 }
 
 static apr_status_t send_metadata(sl_gather_t *gather, apr_bucket *bucket)
 {
     apr_status_t rv = write_gathered(gather);
 
+    if (APR_BUCKET_IS_FLUSH(bucket))
+        gather->flushed = 1;
     if (rv == APR_SUCCESS && AP_BUCKET_IS_EOC(bucket))
         rv = send_end(gather);
     if (rv != APR_SUCCESS)
@@ -165,6 +173,7 @@ static apr_status_t filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
     }
     gather.link = link;
     gather.length = 0;
+    gather.flushed = 0;
     rv = send_brigade(&gather, bb);
     if (rv == APR_SUCCESS)
         return sl_brigade_send_with(link, NULL);

@@ -24,7 +24,7 @@ typedef struct sl_link_t {
     const char *at;               /* unread part of its first bucket */
     apr_size_t at_length;
     apr_read_type_e block;        /* may a read wait? */
-    apr_time_t deadline;          /* of the handshake, for reads that wait; 0: none */
+    apr_time_t deadline;          /* for reads that wait: of the handshake, of the end; 0: none */
     apr_off_t bytes_read;         /* since the connection was made */
     apr_bucket_brigade *to_send;  /* buckets to go down the output filters; NULL before the first */
     struct sl_scratch_t *scratch; /* encrypted bytes that are no bucket yet; NULL if there are none */

@@ -15,7 +15,7 @@ use SL::Httpd;
 plan skip_all => 'this httpd has no mod_md' unless SL::Httpd::has_module('md');
 
 my $certs = SL::Certs->new;
-my $httpd = SL::Httpd->new(modules => [qw(md http2)]);
+my $httpd = SL::Httpd->new(modules => [qw(md http2)], full_stacks => 1);
 my $acme  = SL::Acme->new(http => $httpd->port('http'), https => $httpd->port('https'));
 my $own   = $certs->server('own.test', type => 'ecdsa');
 my $aging = $certs->server('aging.test', type => 'ecdsa', start => '-80d', end => '+10d');

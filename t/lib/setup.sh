@@ -5,14 +5,20 @@
 say() { printf '%s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
 
+# Names of installed packages, and of what they provide.
+packages_here() {
+    dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' | sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/[ (].*//'
+}
+
 # Names that a package list asks for, one a line; "a | b" means either (the first one that is to be had).
 packages_missing() {
-    local line name have
+    local line name have here
+    here=$(packages_here)
     while IFS= read -r line; do
         line=${line%%#*}
         have=
         for name in ${line//|/ }; do
-            [ "$(dpkg-query -W -f '${Status}' "$name" 2>/dev/null)" = 'install ok installed' ] && have=1
+            grep -Fqx -- "$name" <<<"$here" && have=1
         done
         [ -z "${line// /}" ] || [ -n "$have" ] || printf '%s\n' "$line"
     done <"$1"

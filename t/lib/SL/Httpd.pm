@@ -75,6 +75,7 @@ sub has_module { my ($name) = @_; return -e module_dir() . "/mod_$name.so" }
 # config   text of the configuration, see config()
 # single   1: one process, no fork (-X); always so under ThreadSanitizer
 # daemon   1: started as a daemon (-k start)
+# full_stacks   1: AddressSanitizer keeps whole stacks, so that leaks of another module can be told apart (slow)
 sub new {
     my ($class, %o) = @_;
     my $self = bless {
@@ -87,6 +88,7 @@ sub new {
         single       => $o{single} || ($ENV{SL_SAN} || '') eq 'tsan',
         daemon       => $o{daemon},
         env          => $o{env} || {},
+        full_stacks  => $o{full_stacks},
         defines      => $o{defines} || [],
         text         => '',
         define       => {},
@@ -208,7 +210,8 @@ sub environment {
     my $sanitizer = $self->{tls} eq 'mod_ssl' ? '' : $ENV{SL_SAN} || '';    # mod_ssl's own leaks are not looked for
     if ($sanitizer eq 'asan') {
         $env{LD_PRELOAD}   = join ' ', grep {-e} "$top/build/asan/leak_check.so", sanitizer_library('libasan.so');
-        $env{ASAN_OPTIONS} = "verify_asan_link_order=0:detect_leaks=1:leak_check_at_exit=0:halt_on_error=1:exitcode=99:log_path=$reports:detect_stack_use_after_return=1";
+        $env{ASAN_OPTIONS} = "verify_asan_link_order=0:detect_leaks=1:leak_check_at_exit=0:halt_on_error=1:exitcode=99:log_path=$reports:detect_stack_use_after_return=1"
+            . ($self->{full_stacks} ? ':fast_unwind_on_malloc=0' : '');
         $env{UBSAN_OPTIONS} = "print_stacktrace=1:halt_on_error=1:log_path=$reports";
         $env{LSAN_OPTIONS}  = "suppressions=$top/t/lib/lsan.supp:print_suppressions=0";
     }

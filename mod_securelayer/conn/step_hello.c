@@ -28,12 +28,15 @@ static sl_step_t fail(sl_conn_t *conn, sl_failure_reason_t reason, const sl_prob
  * here that OpenSSL can take by itself. */
 static apr_size_t lacking(const sl_hello_buffer_t *bytes)
 {
-    const unsigned char *record = bytes->bytes + bytes->walked;
     apr_size_t there = bytes->length - bytes->walked;
     apr_size_t whole = RECORD_HEADER;
 
-    if (there >= RECORD_HEADER && record[0] == HANDSHAKE)
-        whole += (apr_size_t)record[3] << 8 | record[4];
+    if (there >= RECORD_HEADER) {
+        const unsigned char *record = bytes->bytes + bytes->walked;
+
+        if (record[0] == HANDSHAKE)
+            whole += (apr_size_t)record[3] << 8 | record[4];
+    }
     return whole > there ? whole - there : RECORD_HEADER;
 }
 

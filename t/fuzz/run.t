@@ -6,7 +6,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use File::Copy qw(copy);
 use Test::More;
-use SL::Command qw(run scratch_dir);
+use SL::Command qw(run scratch_dir slurp);
 
 my $top     = "$FindBin::Bin/../..";
 my $build   = "$top/build/fuzz";
@@ -27,11 +27,12 @@ my @libs  = map { make_variable($_) } qw(OPENSSL_LIBS APR_LIBS);
 for my $target (@targets) {
     my $scratch = scratch_dir("sl-fuzz-$target");
     my $program = "$scratch/fuzz_$target";
+    my @with = map { "$top/$_" } map { split ' ' } slurp("$FindBin::Bin/fuzz_$target.c") =~ /Linked with: (.*?)\s*\*/;
     my $built   = run(
         [
             qw(clang -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all),
             '-fsanitize=fuzzer,address,undefined', @flags, "-I$build", "-I$top/mod_securelayer", "-I$top/t/unit",
-            "$FindBin::Bin/fuzz_$target.c", $library, @libs, '-o', $program
+            "$FindBin::Bin/fuzz_$target.c", @with, $library, @libs, '-o', $program
         ],
         timeout => 120
     );

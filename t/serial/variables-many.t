@@ -7,7 +7,6 @@ use Test::More;
 use Time::HiRes qw(time);
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slow);
 use SL::Httpd;
 
 my ($names, $requests) = (8000, 20);

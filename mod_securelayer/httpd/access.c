@@ -31,6 +31,15 @@ static int forbid(request_rec *r, const char *reason)
     return HTTP_FORBIDDEN;
 }
 
+/* Under SSLVHostSNIPolicy insecure a request may be for a host that the handshake knew nothing of. */
+static int lacks_client_certificate(const request_rec *r, const sl_link_t *link)
+{
+    const sl_vhost_t *vhost = sl_config_vhost(r->server), *shaken = link->tls->vhost;
+
+    return vhost && vhost != shaken && vhost->profile->verify_mode == SL_VERIFY_REQUIRE &&
+           memcmp(vhost->profile->scope, shaken->profile->scope, sizeof(vhost->profile->scope)) != 0;
+}
+
 static int check_access(request_rec *r)
 {
     const sl_link_t *link = sl_link_of(r->connection);
@@ -40,6 +49,9 @@ static int check_access(request_rec *r)
         return HTTP_FORBIDDEN;
     if (sl_settings_number(settings, SL_REQUIRE_SSL) && !ap_ssl_conn_is_ssl(r->connection))
         return forbid(r, "SSL connection required");
+    if (link && link->tls->ssl && lacks_client_certificate(r, link))
+        return forbid(r, "this host requires a client certificate, the one that the handshake was made for does not ask "
+                         "for it in the same way");
     return DECLINED;
 }
 

@@ -72,6 +72,11 @@ const char *sl_identity_key_type_of(const EVP_PKEY *key)
     return name ? name : "unknown";
 }
 
+int sl_identity_is_same(const sl_identity_t *a, const sl_identity_t *b)
+{
+    return a == b || X509_cmp(a->leaf, b->leaf) == 0;
+}
+
 const char *sl_identity_key_type(const sl_identity_t *identity)
 {
     return sl_identity_key_type_of(identity->key);

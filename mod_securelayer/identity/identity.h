@@ -31,6 +31,9 @@ void sl_identity_retain(sl_identity_t *identity);
 /* NULL is allowed. Key material is cleansed by OpenSSL with the last reference. */
 void sl_identity_release(sl_identity_t *identity);
 
+/* Is it the same certificate (and so the same key), from whatever file? */
+int sl_identity_is_same(const sl_identity_t *a, const sl_identity_t *b);
+
 /* "RSA", "ECDSA", "Ed25519", "Ed448", "ML-DSA-65", ... or OpenSSL's name of the key type. */
 const char *sl_identity_key_type(const sl_identity_t *identity);
 /* The same of any key; "unknown" for NULL. */

@@ -37,13 +37,13 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
 static int holds(const apr_array_header_t *identities, const sl_identity_t *wanted)
 {
     for (int i = 0; i < identities->nelts; i++) {
-        if (APR_ARRAY_IDX(identities, i, sl_identity_t *) == wanted)
+        if (sl_identity_is_same(APR_ARRAY_IDX(identities, i, sl_identity_t *), wanted))
             return 1;
     }
     return 0;
 }
 
-/* The same certificates, in whatever order. */
+/* The same certificates, in whatever order and files. */
 static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b)
 {
     if (a->identities->nelts != b->identities->nelts)

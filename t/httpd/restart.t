@@ -36,6 +36,16 @@ sub vhost {
     return "<VirtualHost *:\${port_https}>\n ServerName $name\n SSLEngine on\n SSLCertificateFile \"$cert_file\"\n"
         . " SSLCertificateKeyFile \"$key_file\"\n" . ($more || '') . "</VirtualHost>\n";
 }
+# A restart that does not come through is the end: nothing serves any more.
+sub restarts {
+    my ($name, %o) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return if ok($httpd->restart(%o), $name);
+    diag $httpd->new_log;
+    done_testing;
+    exit 1;
+}
+
 my $listen = "Listen 127.0.0.1:\${port_https}\n";
 my $hosts  = vhost('one.test', $pair{one}{full}, $pair{one}{key}) . vhost('two.test', $cert, $key);
 
@@ -51,16 +61,16 @@ my $client = SL::Client->new(port => $httpd->port('https'));
 # ---- what was loaded is kept ----
 
 is_deeply(work_done($httpd->error_log), [2, 1, 2, 0], 'the second pass of a start reads no certificate again');
-ok($httpd->restart, 'a graceful restart');
+restarts('a graceful restart');
 is_deeply(work_done($httpd->new_log), [2, 1, 2, 0], '... reads none');
-ok($httpd->restart(graceful => 0), 'a restart');
+restarts('a restart', graceful => 0);
 is_deeply(work_done($httpd->new_log), [2, 1, 2, 0], '... reads none');
 is(serial_of($client, 'two.test'), pem_of($pair{two}), 'it serves what it had');
 
 # ---- what has changed is read ----
 
 install(slurp($renewed->{full}), slurp($renewed->{key}));
-ok($httpd->restart, 'a graceful restart after one certificate was renewed');
+restarts('a graceful restart after one certificate was renewed');
 is_deeply(work_done($httpd->new_log), [2, 1, 2, 1], '... reads that one');
 is(serial_of($client, 'two.test'), pem_of($renewed), '... and serves it');
 is(serial_of($client, 'one.test'), pem_of($pair{one}), '... and the other as before');
@@ -73,7 +83,7 @@ for my $broken (['half a file', sub { substr slurp($pair{two}{full}), 0, 200 }, 
     ['a certificate as key', sub { slurp($renewed->{full}) }, sub { slurp($renewed->{full}) }, 'SSLCertificateKeyFile', qr/holds no private key/]) {
     my ($what, $new_cert, $new_key, $directive, $reason) = @$broken;
     install($new_cert->(), $new_key->());
-    ok($httpd->restart, "$what: a graceful restart comes through");
+    restarts("$what: a graceful restart comes through");
     my @told = grep {/SL0004/} split /\n/, $httpd->new_log;
     is(scalar @told, 1, '... and tells it in one line') or diag $httpd->new_log;
     like($told[0] || '', qr/\[ssl:warn\] .*SL0004: \S+httpd\.conf:\d+: $directive: .*two\.test.*the certificate that was loaded before keeps serving.*/, '... where');
@@ -82,10 +92,10 @@ for my $broken (['half a file', sub { substr slurp($pair{two}{full}), 0, 200 }, 
     is(serial_of($client, 'two.test'), pem_of($renewed), '... the one before keeps serving');
 }
 isnt($httpd->configtest->{status}, 0, 'httpd -t refuses it, for it has none before');
-ok($httpd->restart, 'another restart with the broken files');
+restarts('another restart with the broken files');
 is(serial_of($client, 'two.test'), pem_of($renewed), '... changes nothing');
 install(slurp($pair{two}{full}), slurp($pair{two}{key}));
-ok($httpd->restart, 'a graceful restart with good files');
+restarts('a graceful restart with good files');
 unlike($httpd->new_log, qr/SL0004/, '... is quiet');
 is(serial_of($client, 'two.test'), pem_of($pair{two}), '... and they serve');
 
@@ -94,14 +104,14 @@ is(serial_of($client, 'two.test'), pem_of($pair{two}), '... and they serve');
 my $ca = $certs->ca('client-ca');
 $httpd->set_config("${listen}SSLProtocol TLSv1.2\nSSLSessionTickets off\nSSLOpenSSLConfCmd Groups P-384\nSecureLayerUnknownName refuse\n$hosts"
         . vhost('three.test', $pair{one}{full}, $pair{one}{key}, "SSLVerifyClient require\nSSLCACertificateFile \"$ca\"\n"));
-ok($httpd->restart, 'a restart with more settings');
+restarts('a restart with more settings');
 ok(!$client->s_client('one.test', args => ['-tls1_3'])->{connected}, 'no TLS 1.3');
 ok(!$client->s_client('one.test', args => ['-tls1_2', '-groups', 'X25519:P-256'])->{connected}, 'no other group than P-384');
 ok(!$client->s_client('nobody.test')->{connected}, 'no unknown names');
 unlike($client->s_client('one.test', args => ['-tls1_2'])->{text}, qr/TLS session ticket:/, 'no tickets');
 is($client->curl('https://three.test/')->{code}, 0, 'a host that asks for a certificate');
 $httpd->set_config($listen . $hosts);
-ok($httpd->restart, 'a restart without them');
+restarts('a restart without them');
 is_deeply(work_done($httpd->new_log), [2, 1, 2, 0], '... two hosts again');
 ok($client->s_client('one.test', args => ['-tls1_3'])->{connected}, 'TLS 1.3');
 ok($client->s_client('one.test', args => ['-tls1_2', '-groups', 'X25519:P-256'])->{connected}, 'other groups');

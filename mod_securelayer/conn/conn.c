@@ -87,46 +87,31 @@ static apr_status_t read_error(sl_conn_t *conn, int rv)
     }
 }
 
-/* `function` until there is data or the host has no more bytes: what is left with the host would wake nobody. */
-static apr_status_t read_with(sl_conn_t *conn, int (*function)(SSL *, void *, size_t, size_t *), void *buffer,
-                              apr_size_t *length)
+/* Until there is data or the host has no more bytes: what is left with the host would wake nobody. */
+apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length)
 {
+    apr_size_t size = *length;
+
     while (conn->state == SL_STATE_OPEN) {
         apr_status_t status;
-        size_t got = 0;
         int rv;
 
         sl_openssl_error_clear();
         conn->read_status = APR_SUCCESS;
-        rv = function(conn->ssl, buffer, *length, &got);
+        rv = SSL_read_ex(conn->ssl, buffer, size, length);
         if (rv == 1) {
             conn->barren = 0;
-            *length = got;
             return APR_SUCCESS;
         }
+        *length = 0;
         status = read_error(conn, rv);
-        if (status != APR_SUCCESS) {
-            *length = 0;
+        if (status != APR_SUCCESS)
             return status;
-        }
         if (++conn->barren > MOST_BARREN)
             sl_conn_fail(conn, SL_FAIL_OTHER, "too many records without data");
     }
     *length = 0;
     return conn->state == SL_STATE_CLOSED ? APR_EOF : APR_ECONNABORTED;
-}
-
-apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length)
-{
-    return read_with(conn, SSL_read_ex, buffer, length);
-}
-
-apr_status_t sl_conn_peek(sl_conn_t *conn)
-{
-    apr_size_t length = 1;
-    char byte;
-
-    return read_with(conn, SSL_peek_ex, &byte, &length);
 }
 
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length)

@@ -64,8 +64,6 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
  * APR_ECONNABORTED after a TLS error. Write: all of it, in records of at most 16 KiB, or an error. */
 apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length);
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length);
-/* Is there application data to read now? APR_SUCCESS yes, else as sl_conn_read(). Takes none of it. */
-apr_status_t sl_conn_peek(sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */
 void sl_conn_close(sl_conn_t *conn, int notify);

@@ -50,8 +50,9 @@ static int check_access(request_rec *r)
     if (sl_settings_number(settings, SL_REQUIRE_SSL) && !ap_ssl_conn_is_ssl(r->connection))
         return forbid(r, "SSL connection required");
     if (link && link->tls->ssl && lacks_client_certificate(r, link))
-        return forbid(r, "this host requires a client certificate, the one that the handshake was made for does not ask "
-                         "for it in the same way");
+        return forbid(r,
+                      "this host requires a client certificate, the one that the handshake was made for does not ask "
+                      "for it in the same way");
     return DECLINED;
 }
 

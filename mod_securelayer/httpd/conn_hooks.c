@@ -20,6 +20,7 @@
 #include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
+#include "httpd/decrypt.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/parking.h"
@@ -203,6 +204,13 @@ static int end(sl_link_t *link)
     return OK;
 }
 
+static int give_up(sl_link_t *link)
+{
+    sl_conn_hooks_shutdown(link);
+    (void)sl_brigade_flush(link);
+    return end(link);
+}
+
 static void see_park_end(sl_link_t *link)
 {
     sl_park_end_t end_of_stay = sl_parking_leave(link);
@@ -232,30 +240,51 @@ static apr_status_t wait_a_moment(sl_link_t *link)
     if (apr_os_sock_get(&descriptor, ap_get_conn_socket(link->c)) != APR_SUCCESS)
         return APR_EAGAIN;
     socket.fd = descriptor;
-    return poll(&socket, 1, MOMENT_MS) > 0 ? sl_conn_peek(link->tls) : APR_EAGAIN;
+    return poll(&socket, 1, MOMENT_MS) > 0 ? sl_decrypt_ahead(link) : APR_EAGAIN;
 }
 
 /* Handshake done, but the request may be long in coming: no thread waits for it. mod_reqtimeout may say that the time
  * for the handshake is over, though it was in time: the request has a time of its own. */
 static int wait_for_request(sl_link_t *link)
 {
-    apr_status_t rv;
+    apr_status_t rv = sl_decrypt_ahead(link);
 
-    link->block = APR_NONBLOCK_READ;
-    rv = sl_conn_peek(link->tls);
     if (APR_STATUS_IS_EAGAIN(rv) && !link->waited && is_request_due(link)) {
         link->waited = 1;
         rv = wait_a_moment(link);
     }
     if (APR_STATUS_IS_EAGAIN(rv) && apr_time_now() < request_deadline_of(link))
         return park(link);
-    if (rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv)) {
-        sl_conn_hooks_shutdown(link);
-        (void)sl_brigade_flush(link);
-        return end(link);
-    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv))
+        return give_up(link);
     sl_brigade_keep(link);
     link->handed_over = 1;
+    return DECLINED;
+}
+
+/* A keep-alive connection woke up. Half a record, a key update or the client's goodbye are not worth a thread that
+ * waits for a request line: but they do not prolong the stay either, beyond once the keep-alive time. */
+static int wait_for_next(sl_link_t *link)
+{
+    conn_rec *c = link->c;
+    apr_status_t rv;
+
+    if (!mpm_can_wait || c->keepalive != AP_CONN_KEEPALIVE || link->tls->state != SL_STATE_OPEN ||
+        strcmp(ap_get_protocol(c), AP_PROTOCOL_HTTP1))
+        return DECLINED;
+    rv = sl_decrypt_ahead(link);
+    if (APR_STATUS_IS_EAGAIN(rv) && (!link->idle_until || apr_time_now() < link->idle_until) &&
+        sl_brigade_send_with(link, NULL) == APR_SUCCESS) {
+        if (!link->idle_until)
+            link->idle_until = apr_time_now() + link->server->keep_alive_timeout;
+        c->data_in_input_filters = 0;
+        c->cs->state = CONN_STATE_WRITE_COMPLETION; /* and from there, as keep-alive is on, back to where it was */
+        return OK;
+    }
+    if (rv != APR_SUCCESS && !APR_STATUS_IS_TIMEUP(rv))
+        return give_up(link);
+    sl_brigade_keep(link);
+    link->idle_until = 0;
     return DECLINED;
 }
 
@@ -264,8 +293,10 @@ static int process_connection(conn_rec *c)
     sl_link_t *link = c->master ? NULL : sl_link_of(c);
     apr_status_t rv;
 
-    if (!link || link->handed_over)
+    if (!link)
         return DECLINED;
+    if (link->handed_over)
+        return wait_for_next(link);
     see_park_end(link);
     rv = sl_conn_hooks_complete(link, mpm_can_wait ? APR_NONBLOCK_READ : APR_BLOCK_READ);
     if (APR_STATUS_IS_EAGAIN(rv) && mpm_can_wait)

@@ -7,91 +7,21 @@
 
 #include <mod_securelayer.h>
 
-#include "httpd/bio_brigade.h"
 #include "httpd/conn_hooks.h"
+#include "httpd/decrypt.h"
 #include "httpd/link.h"
 
-/* Plain text of one TLS record (RFC 8446 section 5.1). */
-#define RECORD_SIZE 16384
 #define LONGEST_LINE 8192
-
-static apr_status_t decrypt(sl_link_t *link)
-{
-    unsigned char record[RECORD_SIZE];
-    apr_size_t length = sizeof(record);
-    apr_status_t rv = sl_conn_read(link->tls, record, &length);
-
-    if (rv != APR_SUCCESS) {
-        /* What OpenSSL wanted to tell the peer (an alert, a key update) must not wait for the next response. */
-        if (sl_brigade_has_output(link))
-            (void)sl_brigade_flush(link);
-        return rv;
-    }
-    /* Nor may it pile up here while the peer goes on sending. */
-    if (link->scratch)
-        (void)sl_brigade_send_with(link, NULL);
-    APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, record, length));
-    return APR_SUCCESS;
-}
-
-/* A bucket whose bytes were all taken as lines stays behind with none. */
-static int is_empty(sl_link_t *link)
-{
-    while (link->plain && !APR_BRIGADE_EMPTY(link->plain)) {
-        apr_bucket *first = APR_BRIGADE_FIRST(link->plain);
-
-        if (first->length || APR_BUCKET_IS_METADATA(first))
-            return 0;
-        apr_bucket_delete(first);
-    }
-    return 1;
-}
-
-/* A connection without TLS: first the bytes in which we looked for a hello, then what follows them. */
-static apr_status_t pass_plain(sl_link_t *link, apr_read_type_e block)
-{
-    sl_conn_t *tls = link->tls;
-    apr_size_t left = tls->bytes.length - tls->bytes_taken;
-    apr_status_t rv;
-
-    if (left) {
-        APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, tls->bytes.bytes + tls->bytes_taken, left));
-        tls->bytes_taken = tls->bytes.length;
-        return APR_SUCCESS;
-    }
-    sl_brigade_take_input(link, link->plain);
-    if (!is_empty(link))
-        return APR_SUCCESS;
-    rv = ap_get_brigade(link->input->next, link->plain, AP_MODE_READBYTES, block, RECORD_SIZE);
-    if (rv != APR_SUCCESS)
-        return rv;
-    if (!is_empty(link) && APR_BUCKET_IS_EOS(APR_BRIGADE_FIRST(link->plain)))
-        apr_brigade_cleanup(link->plain);
-    if (is_empty(link))
-        return block == APR_BLOCK_READ ? APR_EOF : APR_EAGAIN;
-    return APR_SUCCESS;
-}
-
-/* At least one more byte into link->plain. */
-static apr_status_t fetch(sl_link_t *link, apr_read_type_e block)
-{
-    if (!link->plain)
-        link->plain = apr_brigade_create(link->c->pool, link->c->bucket_alloc);
-    if (link->tls->state == SL_STATE_PLAIN)
-        return pass_plain(link, block);
-    link->block = block;
-    return decrypt(link);
-}
 
 /* Reads until `wanted` bytes are in link->plain, waiting for the first at most. APR_SUCCESS if there is any. */
 static apr_status_t gather(sl_link_t *link, apr_read_type_e block, apr_off_t wanted)
 {
     apr_off_t there = 0;
-    apr_status_t rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+    apr_status_t rv = sl_decrypt_is_empty(link) ? sl_decrypt_more(link, block) : APR_SUCCESS;
 
     while (rv == APR_SUCCESS && apr_brigade_length(link->plain, 0, &there) == APR_SUCCESS && there < wanted)
-        rv = fetch(link, APR_NONBLOCK_READ);
-    return is_empty(link) ? rv : APR_SUCCESS;
+        rv = sl_decrypt_more(link, APR_NONBLOCK_READ);
+    return sl_decrypt_is_empty(link) ? rv : APR_SUCCESS;
 }
 
 static int ends_with_newline(const apr_bucket_brigade *bb)
@@ -111,7 +41,7 @@ static apr_status_t get_line(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
     apr_status_t rv;
 
     do {
-        rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+        rv = sl_decrypt_is_empty(link) ? sl_decrypt_more(link, block) : APR_SUCCESS;
         if (rv == APR_SUCCESS) /* where no line ends buckets are taken as they are */
             rv = apr_brigade_partition(link->plain, LONGEST_LINE - got, &after);
         if (rv == APR_SUCCESS || rv == APR_INCOMPLETE)
@@ -125,7 +55,7 @@ static apr_status_t get_line(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
 static apr_status_t get_bytes(sl_link_t *link, apr_bucket_brigade *bb, apr_read_type_e block, apr_off_t wanted)
 {
     apr_bucket *after;
-    apr_status_t rv = is_empty(link) ? fetch(link, block) : APR_SUCCESS;
+    apr_status_t rv = sl_decrypt_is_empty(link) ? sl_decrypt_more(link, block) : APR_SUCCESS;
 
     if (rv != APR_SUCCESS)
         return rv;
@@ -196,8 +126,8 @@ static apr_status_t take_all(sl_link_t *link, apr_bucket_brigade *bb, apr_read_t
     apr_status_t rv = APR_SUCCESS;
 
     while (rv == APR_SUCCESS)
-        rv = fetch(link, block);
-    if (is_empty(link))
+        rv = sl_decrypt_more(link, block);
+    if (sl_decrypt_is_empty(link))
         return rv;
     APR_BRIGADE_CONCAT(bb, link->plain);
     return APR_SUCCESS;
@@ -213,7 +143,7 @@ static apr_status_t filter_in(ap_filter_t *f, apr_bucket_brigade *bb, ap_input_m
         return APR_ECONNABORTED;
     }
     /* What was decrypted is delivered, whatever has become of the connection since. */
-    if (mode == AP_MODE_INIT || is_empty(link)) {
+    if (mode == AP_MODE_INIT || sl_decrypt_is_empty(link)) {
         apr_status_t rv = sl_conn_hooks_complete(link, block);
 
         if (rv != APR_SUCCESS || mode == AP_MODE_INIT)

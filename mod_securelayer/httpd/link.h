@@ -41,6 +41,7 @@ typedef struct sl_link_t {
     _Atomic(struct sl_env_set_t *) env_sets;
 
     /* conn_hooks.c */
+    apr_time_t idle_until;        /* a keep-alive connection that woke up for nothing; 0: it did not */
     unsigned handshake_logged : 1;
     unsigned waited : 1;          /* a moment for the first request */
     unsigned handed_over : 1;     /* request processing has begun */

@@ -58,7 +58,6 @@ static void assert_dead(sl_conn_t *conn, sl_failure_reason_t reason)
     assert_int_equal(conn->state, SL_STATE_FAILED);
     assert_string_equal(sl_failure_word(conn->failure.reason), sl_failure_word(reason));
     assert_int_equal(read_status(conn), APR_ECONNABORTED);
-    assert_int_equal(sl_conn_peek(conn), APR_ECONNABORTED);
     assert_int_equal(sl_conn_write(conn, "x", 1), APR_ECONNABORTED);
     sl_conn_close(conn, 1);
     assert_int_equal(conn->state, SL_STATE_FAILED);
@@ -139,27 +138,6 @@ static void test_early_bird(void **state)
     assert_string_equal(text, "GET / HTTP/1.1");
 }
 
-static void test_peek(void **state)
-{
-    memory_host_t *memory = make(*state, "");
-    char text[100];
-
-    BOTH_VERSIONS(version)
-    {
-        sl_conn_t *conn = open_conn(memory, version);
-
-        assert_int_equal(sl_conn_peek(conn), APR_EAGAIN);
-        memory_client_write(memory, "hello", 5);
-        assert_int_equal(sl_conn_peek(conn), APR_SUCCESS);
-        assert_int_equal(sl_conn_peek(conn), APR_SUCCESS);
-        assert_int_equal(read_some(conn, text, sizeof(text)), APR_SUCCESS);
-        assert_string_equal(text, "hello");
-        assert_int_equal(sl_conn_peek(conn), APR_EAGAIN);
-        memory_cut(&memory->up, APR_EOF);
-        assert_int_equal(sl_conn_peek(conn), APR_EOF);
-    }
-}
-
 /* Only with close_notify has the peer said that this is all; without, it still is the end. */
 static void test_end_of_stream(void **state)
 {
@@ -183,7 +161,6 @@ static void test_end_of_stream(void **state)
             assert_string_equal(text, "last");
             assert_int_equal(read_status(conn), APR_EOF);
             assert_int_equal(read_status(conn), APR_EOF);
-            assert_int_equal(sl_conn_peek(conn), APR_EOF);
             assert_int_equal(sl_conn_peer_closed(conn), notify);
             assert_int_equal(conn->state, SL_STATE_OPEN);
             /* Half closed: the answer still goes out, and our own close_notify behind it. */
@@ -247,7 +224,6 @@ static void test_timeout(void **state)
 
         memory->up.end = APR_TIMEUP;
         assert_int_equal(read_status(conn), APR_TIMEUP);
-        assert_int_equal(sl_conn_peek(conn), APR_TIMEUP);
         assert_int_equal(conn->state, SL_STATE_OPEN);
         assert_int_equal(sl_conn_write(conn, "408", 3), APR_SUCCESS);
         assert_string_equal(memory_client_read(memory, NULL), "408");
@@ -344,8 +320,6 @@ static void test_errors_of_others(void **state)
 
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
     assert_int_equal(read_status(conn), APR_EAGAIN);
-    ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
-    assert_int_equal(sl_conn_peek(conn), APR_EAGAIN);
     memory_client_write(memory, "hello", 5);
     ERR_raise(ERR_LIB_SSL, SSL_R_BAD_LENGTH);
     assert_int_equal(read_some(conn, text, sizeof(text)), APR_SUCCESS);
@@ -383,7 +357,6 @@ static void test_close(void **state)
             sent = memory->down.sent;
             assert_int_equal(sl_conn_write(conn, "x", 1), APR_ECONNABORTED);
             assert_int_equal(read_status(conn), APR_EOF);
-            assert_int_equal(sl_conn_peek(conn), APR_EOF);
             sl_conn_close(conn, 1);
             assert_int_equal(sl_machine_run(conn), SL_WANT_NOTHING);
             assert_int_equal(memory->down.sent, sent);
@@ -400,7 +373,6 @@ static void test_not_open(void **state)
     sl_conn_t *conn = memory_host_accept(memory);
 
     assert_int_equal(read_status(conn), APR_ECONNABORTED);
-    assert_int_equal(sl_conn_peek(conn), APR_ECONNABORTED);
     assert_int_equal(sl_conn_write(conn, "x", 1), APR_ECONNABORTED);
     assert_int_equal(sl_conn_peer_closed(conn), 0);
     sl_conn_close(conn, 1);
@@ -521,7 +493,6 @@ static void test_key_update(void **state)
             for (int round = 0; round < 3; round++) {
                 assert_int_equal(SSL_key_update(memory->client, kinds[i]), 1);
                 memory_client_write(memory, "hello", 5);
-                assert_int_equal(sl_conn_peek(conn), APR_SUCCESS);
                 assert_int_equal(read_some(conn, text, sizeof(text)), APR_SUCCESS);
                 assert_string_equal(text, "hello");
                 assert_int_equal(sl_conn_write(conn, "answer", 6), APR_SUCCESS);
@@ -674,7 +645,6 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_read),
     UNIT_TEST(test_read_in_pieces),
     UNIT_TEST(test_early_bird),
-    UNIT_TEST(test_peek),
     UNIT_TEST(test_end_of_stream),
     UNIT_TEST(test_truncated),
     UNIT_TEST(test_reset),

@@ -86,7 +86,7 @@ static int exchange(memory_host_t *memory)
     apr_size_t length = sizeof(text);
 
     memory_client_write(memory, "ping", 4);
-    if (sl_conn_peek(memory->conn) != APR_SUCCESS || sl_conn_read(memory->conn, text, &length) != APR_SUCCESS)
+    if (sl_conn_read(memory->conn, text, &length) != APR_SUCCESS)
         return 0;
     if (length != 4 || memcmp(text, "ping", 4) != 0 || sl_conn_write(memory->conn, "pong", 4) != APR_SUCCESS)
         return 0;

@@ -9,6 +9,7 @@ package SL::Relay;
 #   $relay->records(1, 'down')       the same as TLS records: ({type => 22, length => 122}, ...)
 #   $relay->writes(1, 'down')        lengths of the pieces in which it came, as far as they were read apart
 #   $relay->hold; $relay->release    nothing more is taken from the servers; goes on
+#   $relay->halve; $relay->release   of what clients send only three bytes go on, the others when it is released
 #
 # Options: up_piece, down_piece (most bytes sent on at a time, each in a packet of its own), down_first (down_piece
 # counts for that many bytes only), prefix (sent to the server first, e.g. a PROXY header), prefix_piece, prefix_with
@@ -43,7 +44,8 @@ sub new {
 sub port { return $_[0]{port} }
 
 sub hold    { my ($self) = @_; spew("$self->{dir}/hold", ''); return $self }
-sub release { my ($self) = @_; unlink "$self->{dir}/hold"; return $self }
+sub halve   { my ($self) = @_; spew("$self->{dir}/halve", ''); return $self }
+sub release { my ($self) = @_; unlink "$self->{dir}/hold", "$self->{dir}/halve"; return $self }
 sub is_held { my ($self) = @_; return -e "$self->{dir}/hold" }
 
 sub bytes  { my ($self, $n, $way) = @_; return slurp("$self->{dir}/$way.$n") }
@@ -97,8 +99,8 @@ sub take {
 }
 
 sub give {
-    my ($self, $way) = @_;
-    my $narrow = $way->{piece};
+    my ($self, $way, $half) = @_;
+    my $narrow = $half ? 3 : $way->{piece};
     undef $narrow if $way->{way} eq 'down' && $self->{down_first} && $way->{passed} >= $self->{down_first};
     my $n = syswrite $way->{to}, $way->{waiting}, $narrow || length $way->{waiting};
     if (!defined $n) {
@@ -107,6 +109,7 @@ sub give {
         return;
     }
     $way->{passed} += $n;
+    $way->{halved} = $half;
     substr($way->{waiting}, 0, $n) = '';
     return;
 }
@@ -116,21 +119,23 @@ sub serve {
     my @ways;
     while (1) {
         my $held = $self->is_held;
+        my $half = -e "$self->{dir}/halve";
         my ($readers, $writers) = (IO::Select->new($listener), IO::Select->new);
         my (%reads, %writes);
         for my $way (grep { !$_->{done} } @ways) {
+            next if $half && $way->{halved};
             if (length $way->{waiting} && !$way->{holding}) { $writers->add($way->{to}); $writes{ $way->{to} } = $way }
             elsif (!$way->{ended} && !($held && $way->{way} eq 'down')) {
                 $readers->add($way->{from});
                 $reads{ $way->{from} } = $way;
             }
         }
-        my ($can_read, $can_write) = IO::Select->select($readers, $writers, undef, $held ? 0.02 : undef);
+        my ($can_read, $can_write) = IO::Select->select($readers, $writers, undef, $held || $half ? 0.02 : undef);
         for my $handle (@{ $can_read || [] }) {
             if ($handle == $listener) { my $near = $listener->accept; push @ways, $self->connect_on($near) if $near }
             else                      { take($reads{$handle}) }
         }
-        $self->give($writes{$_}) for @{ $can_write || [] };
+        $self->give($writes{$_}, $half && $writes{$_}{way} eq 'up') for @{ $can_write || [] };
         for my $way (grep { !$_->{done} } @ways) {
             next unless $way->{dead} || ($way->{ended} && !length $way->{waiting});
             shutdown $way->{to}, SHUT_WR;

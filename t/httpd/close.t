@@ -89,7 +89,7 @@ for my $mpm (qw(event worker prefork)) {
     forward($gate, $tls, request('/unclean', 'Connection: close'));
     $gate->pump(from => 'server', until => sub { sent($gate) eq 'dda' });
     is(sent($gate), 'dda', "$mpm, ssl-accurate-shutdown in the first request: close_notify");
-    is(server_ends($gate, 0.5), undef, '... the server waits for the client\'s');
+    is(server_ends($gate, 0.3 / slow()), undef, '... the server waits for the client\'s');
     $gate->pump(from => 'client', until => sub { grep { $_->[0] == ALERT } $gate->records('client') });
     $began = time;
     is(server_ends($gate), 'closed', '... and closes when it is there');

@@ -24,10 +24,25 @@ sub make_variable {
 my @flags = map { make_variable($_) } qw(DEFS APR_CFLAGS APU_CFLAGS OPENSSL_CFLAGS);
 my @libs  = map { make_variable($_) } qw(OPENSSL_LIBS APR_LIBS);
 
+# What stands in quotes in these sources, as libFuzzer's dictionary.
+sub dictionary {
+    my ($dir, @sources) = @_;
+    my %words;
+    for my $source (@sources) {
+        $words{$_} = 1 for map { /[\w.+-]{2,}/g } slurp("$top/$source") =~ /"((?:[^"\\\n]|\\.)*)"/g;
+    }
+    return [] unless %words;
+    open my $out, '>', "$dir/words" or die "$dir/words: $!";
+    print $out qq("$_"\n) for sort keys %words;
+    close $out or die "$dir/words: $!";
+    return ["-dict=$dir/words"];
+}
+
 for my $target (@targets) {
     my $scratch = scratch_dir("sl-fuzz-$target");
     my $program = "$scratch/fuzz_$target";
-    my @with = map { "$top/$_" } map { split ' ' } slurp("$FindBin::Bin/fuzz_$target.c") =~ /Linked with: (.*?)\s*\*/;
+    my $source  = slurp("$FindBin::Bin/fuzz_$target.c");
+    my @with    = map { "$top/$_" } map { split ' ' } $source =~ /Linked with: (.*?)\s*\*/;
     my $built   = run(
         [
             qw(clang -std=gnu11 -O1 -g -fno-omit-frame-pointer -fno-sanitize-recover=all),
@@ -42,13 +57,14 @@ for my $target (@targets) {
     mkdir "$scratch/$_" for qw(corpus seeds);
     my @seeds = glob "$FindBin::Bin/seeds/$target/*";
     copy($_, "$scratch/seeds") for @seeds;
-    my $run = run(
+    my $words = dictionary($scratch, $source =~ /Words from: (.*?)\s*\*/ ? split ' ', $1 : ());
+    my $run   = run(
         [
-            $program, "-max_total_time=$seconds", '-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1',
+            $program, @$words, "-max_total_time=$seconds", '-timeout=10', '-rss_limit_mb=2048', '-print_final_stats=1', '-verbosity=1',
             "-artifact_prefix=$scratch/", "$scratch/corpus", "$scratch/seeds"
         ],
         timeout => $seconds + 60,
-        env     => { ASAN_OPTIONS => 'detect_leaks=1', UBSAN_OPTIONS => 'print_stacktrace=1', LSAN_OPTIONS => undef }
+        env     => { TMPDIR => $scratch, ASAN_OPTIONS => 'detect_leaks=1', UBSAN_OPTIONS => 'print_stacktrace=1', LSAN_OPTIONS => undef }
     );
     my ($count) = $run->{err} =~ /number_of_executed_units:\s*(\d+)/;
     my ($found) = glob "$scratch/{crash,leak,timeout,oom}-*";

@@ -220,8 +220,7 @@ static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *se
 {
     sl_origin_t origin = sl_settings_origin(settings, SL_ENGINE);
 
-    if (settings->refused &
-        SL_ROW_BIT(SL_CERTIFICATE_FILE)) /* it was told already what is wrong, and that may be all */
+    if (sl_settings_is_refused(settings, SL_CERTIFICATE_FILE)) /* it was told what is wrong, and that may be all */
         return;
     sl_problems_add(in->problems, SL_PROBLEM_ERROR, "AH02572", &origin, id,
                     "Add SSLCertificateFile and SSLCertificateKeyFile, or switch SSLEngine off for it",
@@ -238,7 +237,7 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01915", &origin, id,
                         "Set SSLEngine off, or give the host another port",
                         "TLS is on although this host is for port 80, the port of plain HTTP");
-    if (!on && s->port == 443 && !(settings->refused & SL_ROW_BIT(SL_ENGINE)))
+    if (!on && s->port == 443 && !sl_settings_is_refused(settings, SL_ENGINE))
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01916", NULL, id, "Set SSLEngine on",
                         "TLS is off although this host is for port 443, the port of HTTPS");
 }

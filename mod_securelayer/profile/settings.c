@@ -25,7 +25,7 @@ sl_settings_t *sl_settings_make(apr_pool_t *pool)
 
     settings->pool = pool;
     settings->set = apr_array_make(pool, 0, sizeof(sl_setting_t));
-    settings->refused = 0;
+    memset(settings->refused, 0, sizeof(settings->refused));
     return settings;
 }
 
@@ -75,7 +75,8 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
     int p = 0, c = 0;
 
     merged->pool = pool;
-    merged->refused = parent->refused | child->refused;
+    for (int i = 0; i < SL_ROW_WORDS; i++)
+        merged->refused[i] = parent->refused[i] | child->refused[i];
     merged->set = apr_array_make(pool, parent->set->nelts + child->set->nelts, sizeof(sl_setting_t));
     while (p < parent->set->nelts || c < child->set->nelts) {
         const sl_setting_t *from_parent = p < parent->set->nelts ? &APR_ARRAY_IDX(parent->set, p, sl_setting_t) : NULL;
@@ -97,6 +98,11 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
         }
     }
     return merged;
+}
+
+int sl_settings_is_refused(const sl_settings_t *settings, sl_row_id_t row)
+{
+    return settings->refused[row / 64] >> row % 64 & 1;
 }
 
 const sl_setting_t *sl_settings_get(const sl_settings_t *settings, sl_row_id_t row)

@@ -103,14 +103,13 @@ typedef struct sl_setting_t {
     sl_value_t *values; /* at least one: its origin says where it was set */
 } sl_setting_t;
 
+#define SL_ROW_WORDS ((SL_ROWS + 63) / 64)
+
 typedef struct sl_settings_t {
     apr_pool_t *pool;
     apr_array_header_t *set; /* of sl_setting_t, ascending by row */
-    apr_uint64_t refused;    /* SL_ROW_BIT() of directives with wrong arguments: not all that was meant is set here */
+    apr_uint64_t refused[SL_ROW_WORDS]; /* a bit per row: its arguments were wrong, not all that was meant is set here */
 } sl_settings_t;
-
-#define SL_ROW_BIT(row) (APR_UINT64_C(1) << (row))
-_Static_assert(SL_ROWS <= 64, "a row has no bit of its own");
 
 sl_settings_t *sl_settings_make(apr_pool_t *pool);
 /* A new record in `pool`: `child` over `parent`, each row by its merge rule. Shares memory with both. */
@@ -123,6 +122,9 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,
                                const char *root, const sl_origin_t *origin, sl_problem_t *why)
     __attribute__((warn_unused_result));
+
+/* Were the arguments of this directive refused somewhere on the way to this record? */
+int sl_settings_is_refused(const sl_settings_t *settings, sl_row_id_t row);
 
 /* NULL if it is not set here (an SSLPolicy preset is not looked at). */
 const sl_setting_t *sl_settings_get(const sl_settings_t *settings, sl_row_id_t row);

@@ -449,7 +449,7 @@ apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const c
     apr_status_t rv = readers[in.row->kind](&in);
 
     if (rv != APR_SUCCESS) {
-        settings->refused |= SL_ROW_BIT(row);
+        settings->refused[row / 64] |= APR_UINT64_C(1) << row % 64;
         if (why)
             why->origin = *origin;
     }

@@ -211,7 +211,7 @@ static void check_good(apr_pool_t *pool, const row_case_t *c)
         return;
     }
     assert_int_equal(setting->count, 1);
-    assert_true(settings->refused == 0);
+    assert_false(sl_settings_is_refused(settings, c->row));
     if (setting->number != c->number)
         fail_msg("%s %s: number %ld, not %ld", sl_row(c->row)->name, c->words, setting->number, c->number);
     assert_int_equal(sl_settings_number(settings, c->row), c->number);

@@ -76,6 +76,9 @@ static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *po
     if (conn->verify_error == X509_V_OK)
         return apr_psprintf(pool, "%s requires a client certificate (SSLVerifyClient) and the client sent none",
                             conn->vhost->id);
+    if (conn->certificate_too_large)
+        return "the client's certificate is too large for the session ticket that TLS 1.2 has promised by then: use "
+               "TLS 1.3, or SSLSessionTickets off";
     return apr_psprintf(pool, "the client's certificate was not accepted: %s",
                         X509_verify_cert_error_string(conn->verify_error));
 }

@@ -4,6 +4,10 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 
+/* Bytes of a certificate. OpenSSL's limit for a whole session is 65,280; and tickets come back in a ClientHello, which
+ * may have 64 KB. */
+#define MOST_IN_TICKET 60000
+
 /* The certificate may be fine, only we do not know who signed it. */
 static int is_issuer_error(int error)
 {
@@ -19,6 +23,21 @@ static int is_issuer_error(int error)
     }
 }
 
+/* OpenSSL ends a handshake whose session fits into no ticket, and the client's certificate is part of it. TLS 1.3 goes
+ * on without a ticket; TLS 1.2 promises one in the ServerHello, before the certificate is known. */
+static int is_too_large(sl_conn_t *conn, X509 *certificate)
+{
+    sl_reader_t extension;
+
+    if (SSL_get_options(conn->ssl) & SSL_OP_NO_TICKET || i2d_X509(certificate, NULL) <= MOST_IN_TICKET)
+        return 0;
+    if (SSL_version(conn->ssl) >= TLS1_3_VERSION) {
+        SSL_set_num_tickets(conn->ssl, 0);
+        return 0;
+    }
+    return sl_client_hello_extension(conn->hello, TLSEXT_TYPE_session_ticket, &extension);
+}
+
 int sl_peer_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -26,6 +45,11 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
     const sl_profile_t *profile = conn->vhost->profile;
     int error = X509_STORE_CTX_get_error(store);
 
+    if (is_too_large(conn, X509_STORE_CTX_get0_cert(store))) {
+        conn->certificate_too_large = 1;
+        X509_STORE_CTX_set_error(store, conn->verify_error = X509_V_ERR_APPLICATION_VERIFICATION);
+        return 0;
+    }
     if (!ok && error == X509_V_ERR_UNABLE_TO_GET_CRL && profile->crl_missing_ok) {
         X509_STORE_CTX_set_error(store, conn->verify_generous); /* what was found before still stands */
         ok = 1;

@@ -424,6 +424,46 @@ static void test_crl_directory(void **state)
     assert_refused(&t, TLS1_3_VERSION, t.direct, NULL, X509_V_ERR_CERT_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
 }
 
+/* A certificate of nearly the size that OpenSSL takes from a client. */
+static const material_pair_t *huge_client(apr_pool_t *pool, const material_pair_t *issuer, apr_size_t size)
+{
+    char *comment = apr_palloc(pool, size + 1);
+    const char *extensions[] = {"nsComment", comment, NULL};
+    const material_cert_t what = {.subject = "/CN=huge", .extensions = extensions};
+
+    memset(comment, 'x', size);
+    comment[size] = '\0';
+    return material_pair(pool, &what, "P-256", issuer);
+}
+
+/* What fits into no ticket gets none. TLS 1.2 promises one before it sees the certificate: there it is refused, and the
+ * log has the way out. */
+static void test_too_large_for_a_ticket(void **state)
+{
+    setup_t t = make(*state);
+    const material_pair_t *huge = huge_client(t.pool, t.ca, 80000);
+    const material_pair_t *stranger = huge_client(t.pool, t.other_ca, 80000);
+
+    serve(&t, "SSLVerifyClient optional_no_ca");
+    BOTH_VERSIONS(version)
+    {
+        assert_success(&t, version, huge_client(t.pool, t.ca, 59000), NULL);
+        resume(&t);
+    }
+    apr_array_clear(t.memory->sessions);
+    assert_success(&t, TLS1_3_VERSION, huge, NULL);
+    assert_accepted(&t, TLS1_3_VERSION, stranger, NULL);
+    assert_int_equal(t.memory->sessions->nelts, 0);
+
+    assert_int_equal(shake_with(&t, TLS1_2_VERSION, huge, NULL), SL_STATE_FAILED);
+    assert_string_equal(sl_failure_word(t.memory->conn->failure.reason), "client-certificate");
+    assert_int_equal(t.memory->alert_received, SSL_AD_HANDSHAKE_FAILURE);
+    assert_non_null(strstr(sl_hint(t.memory->conn, t.pool), "SSLSessionTickets off"));
+    serve(&t, "SSLVerifyClient optional_no_ca\nSSLSessionTickets off");
+    BOTH_VERSIONS(version)
+    assert_success(&t, version, huge, NULL);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_none),
     UNIT_TEST(test_optional),
@@ -442,6 +482,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_expired_crl),
     UNIT_TEST(test_first_error),
     UNIT_TEST(test_crl_directory),
+    UNIT_TEST(test_too_large_for_a_ticket),
 };
 
 UNIT_MAIN(tests)

@@ -108,7 +108,7 @@ typedef struct sl_setting_t {
 typedef struct sl_settings_t {
     apr_pool_t *pool;
     apr_array_header_t *set; /* of sl_setting_t, ascending by row */
-    apr_uint64_t refused[SL_ROW_WORDS]; /* a bit per row: its arguments were wrong, not all that was meant is set here */
+    apr_uint64_t refused[SL_ROW_WORDS]; /* a bit per row: its arguments were wrong, not all that was meant is here */
 } sl_settings_t;
 
 sl_settings_t *sl_settings_make(apr_pool_t *pool);

@@ -119,7 +119,7 @@ static void read_line(const reading_t *in, sl_settings_t *settings, char *line, 
     MUST(status == why->status && !ERR_peek_error());
     if (status == APR_SUCCESS)
         return;
-    MUST(settings->refused & SL_ROW_BIT(row->id));
+    MUST(sl_settings_is_refused(settings, row->id));
     MUST(*why->reason && why->origin.line == number && *sl_problem_text(why, in->pool));
 }
 

@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <string.h>
 
+/* Made by the first connection of a process, so by children alone, and never freed: BIOs live as long as the process,
+ * and at its end threads may still use them. */
 static BIO_METHOD *method;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
@@ -84,11 +86,4 @@ BIO *sl_bio_host_new(sl_conn_t *conn)
         BIO_set_init(bio, 1);
     }
     return bio;
-}
-
-/* The method dies with the code it points to when httpd unloads the module. */
-__attribute__((destructor)) static void free_method(void)
-{
-    BIO_meth_free(method);
-    method = NULL;
 }

@@ -26,31 +26,22 @@ typedef struct sl_scratch_t {
     unsigned char bytes[SCRATCH_SIZE];
 } sl_scratch_t;
 
+/* Never deleted: threads may outlive any cleanup; at the end of one free() runs, no code of ours. */
 static pthread_key_t scratch_key;
-static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+static int has_scratch_key;
 
-static void make_key(void)
+void sl_brigade_start(void)
 {
-    if (pthread_key_create(&scratch_key, free) != 0)
-        abort();
-}
-
-/* httpd may unload the code; threads that end later must not call into it. */
-__attribute__((destructor)) static void delete_key(void)
-{
-    pthread_once(&scratch_once, make_key);
-    free(pthread_getspecific(scratch_key));
-    pthread_key_delete(scratch_key);
+    has_scratch_key = pthread_key_create(&scratch_key, free) == 0;
 }
 
 static sl_scratch_t *take_scratch(void)
 {
     sl_scratch_t *scratch;
 
-    pthread_once(&scratch_once, make_key);
-    scratch = pthread_getspecific(scratch_key);
+    scratch = has_scratch_key ? pthread_getspecific(scratch_key) : NULL;
     if (!scratch || scratch->taken) {
-        int is_threads = !scratch;
+        int is_threads = has_scratch_key && !scratch;
 
         scratch = malloc(sizeof(*scratch));
         if (!scratch)

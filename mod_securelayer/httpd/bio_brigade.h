@@ -5,6 +5,8 @@
 
 #include "httpd/link.h"
 
+/* In child_init: from here on each thread keeps its scratch memory. */
+void sl_brigade_start(void);
 /* sl_host_t callbacks; baton is the link. */
 apr_status_t sl_brigade_read(void *link, unsigned char *buffer, apr_size_t *length);
 apr_status_t sl_brigade_write(void *link, const unsigned char *bytes, apr_size_t length);

@@ -25,7 +25,6 @@
 #include "httpd/module_config.h"
 #include "httpd/parking.h"
 #include "httpd/reqtimeout.h"
-#include "httpd/reqtimeout.h"
 #include "httpd/ssl_api.h"
 #include "httpd/vhost_choice.h"
 
@@ -161,6 +160,31 @@ apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block)
 
 /* ---- hooks ---- */
 
+static int child_ends;
+static SSL *volatile left; /* for those who look for leaks */
+
+/* Runs before the connections' pools go. */
+static apr_status_t note_end_of_child(void *unused)
+{
+    (void)unused;
+    child_ends = 1;
+    return APR_SUCCESS;
+}
+
+/* Runs before the socket is closed, which belongs to the same pool. On prefork a signal ends the child wherever it is,
+ * in the midst of OpenSSL too: the SSL may be in any state then, and goes with the process. */
+static apr_status_t forget_link(void *baton)
+{
+    sl_link_t *link = baton;
+
+    (void)sl_parking_leave(link);
+    if (child_ends) {
+        left = link->tls->ssl;
+        link->tls->ssl = NULL;
+    }
+    return APR_SUCCESS;
+}
+
 static int pre_connection(conn_rec *c, void *csd)
 {
     const sl_vhost_t *vhost = sl_config_vhost(c->base_server);
@@ -173,6 +197,7 @@ static int pre_connection(conn_rec *c, void *csd)
     link->c = c;
     link->server = c->base_server;
     link->tls = sl_conn_make(c->pool, &host, link);
+    apr_pool_cleanup_register(c->pool, link, forget_link, apr_pool_cleanup_null);
     ap_set_module_config(c->conn_config, &sl_module, link);
     link->input = ap_add_input_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
     ap_add_output_filter(SECURELAYER_COALESCE_FILTER_NAME, link, NULL, c);
@@ -359,7 +384,7 @@ static void resume_connection(conn_rec *c, request_rec *r)
     (void)r;
     if (link && link->waiting) {
         link->waiting = 0;
-        sl_parking_leave_quietly(link);
+        (void)sl_parking_leave(link);
     }
 }
 
@@ -370,6 +395,8 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 
     mpm_can_wait = ap_mpm_query(AP_MPMQ_CAN_WAITIO, &can) == APR_SUCCESS && can;
 #endif
+    apr_pool_pre_cleanup_register(pool, NULL, note_end_of_child);
+    sl_brigade_start();
     if (mpm_can_wait)
         sl_parking_start(pool, s);
 }

@@ -167,22 +167,13 @@ void sl_parking_enter(sl_link_t *link, apr_time_t deadline)
     pthread_mutex_unlock(&parking.lock);
 }
 
-void sl_parking_leave_quietly(sl_link_t *link)
-{
-    pthread_mutex_lock(&parking.lock);
-    if (link->parked)
-        take_out(link);
-    pthread_mutex_unlock(&parking.lock);
-}
-
 sl_park_end_t sl_parking_leave(sl_link_t *link)
 {
     sl_park_end_t end;
 
-    if (!parking.running)
-        return SL_PARK_NOT;
-    sl_parking_leave_quietly(link);
     pthread_mutex_lock(&parking.lock);
+    if (link->parked)
+        take_out(link);
     end = link->park_end;
     pthread_mutex_unlock(&parking.lock);
     return end;

@@ -11,11 +11,10 @@
 
 /* In child_init, on an MPM that can wait. */
 void sl_parking_start(apr_pool_t *pool, server_rec *s);
-/* From suspend_connection: the socket is open until sl_parking_leave...() */
+/* From suspend_connection: the socket is open until sl_parking_leave() */
 void sl_parking_enter(sl_link_t *link, apr_time_t deadline);
-/* From resume_connection. */
-void sl_parking_leave_quietly(sl_link_t *link);
-/* Leaves, if it was not done yet, and tells whether the stay was ended by us. */
+/* From resume_connection, and before the connection's memory goes. Tells whether the stay was ended by us; again and
+ * again. */
 sl_park_end_t sl_parking_leave(sl_link_t *link);
 
 #endif

@@ -1,0 +1,47 @@
+/* News that one process publishes to all others: shared memory made by the parent before anybody is forked.
+ *
+ * The board has sections, a section has entries. Each section has exactly one writer at any time (the ticket ring: the
+ * keeper; staples: the courier; before those are started the parent), and any number of readers in all processes and
+ * threads. A reader gets the bytes of one publication, whole, or nothing; it never waits, not even for a writer that
+ * was killed in the middle. Entries may be found by a 32-byte key, fixed when the section is made.
+ * The memory is kept out of core dumps. Pages of an entry that was never published cost nothing. */
+#ifndef SL_KEEPER_BOARD_H
+#define SL_KEEPER_BOARD_H
+
+#include "base/problem.h"
+
+#define SL_BOARD_KEY_SIZE 32
+#define SL_STAPLE_SIZE_MAX 8192 /* of an OCSP response */
+
+typedef struct sl_section_t sl_section_t;
+
+typedef struct sl_board_t {
+    sl_section_t *tickets; /* one entry: an sl_ticket_ring_t */
+    sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */
+} sl_board_t;
+
+/* `entries` entries of up to `size` bytes each. `keys`: `entries` distinct keys of SL_BOARD_KEY_SIZE bytes each, in any
+ * order, or NULL; copied. Unmapped when `pool` is cleaned up in the process that made it; other processes keep
+ * what they have. */
+apr_status_t sl_section_make(sl_section_t **section, apr_pool_t *pool, int entries, apr_size_t size,
+                             const unsigned char *keys, sl_problem_t *why) __attribute__((warn_unused_result));
+
+int sl_section_entries(const sl_section_t *section);
+/* The key of an entry; entries are in the ascending order of their keys. NULL if the section has none. */
+const unsigned char *sl_section_key(const sl_section_t *section, int entry);
+/* The entry with that key; -1 if there is none. */
+int sl_section_find(const sl_section_t *section, const unsigned char *key);
+
+/* The writer: `bytes` are what readers get from now on. `length` 0 takes the entry back: readers get nothing.
+ * APR_ENOSPC if they are more than an entry holds; readers then keep what was there. */
+apr_status_t sl_section_publish(sl_section_t *section, int entry, const void *bytes, apr_size_t length)
+    __attribute__((warn_unused_result));
+
+/* Rises with each publication; 0 before the first. One load: cheap enough for every connection. */
+apr_uint64_t sl_section_version(const sl_section_t *section, int entry);
+/* Copies the entry to `buffer`; returns its length, 0 if nothing is published or `room` is too small for it.
+ * *version (may be NULL) becomes that of what was read. */
+apr_size_t sl_section_read(const sl_section_t *section, int entry, void *buffer, apr_size_t room,
+                           apr_uint64_t *version);
+
+#endif

@@ -1,0 +1,153 @@
+/* The loop of keeper and courier. */
+#include "keeper/loop.h"
+
+#include <apr_strings.h>
+#include <apr_tables.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+/* Nobody sleeps longer: clocks are set, and parents die where the system does not tell. */
+#define LONGEST_SLEEP apr_time_from_sec(10)
+
+static sl_loop_t *caught;
+
+static void stop(int signal_number)
+{
+    (void)signal_number;
+    caught->stopped = 1;
+}
+
+static void handle(int number, void (*handler)(int))
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = handler;
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+void sl_loop_catch_signals(sl_loop_t *loop)
+{
+    static const int others[] = {SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGWINCH, SIGPIPE};
+    static const int plain[] = {SIGCHLD, SIGSEGV, SIGBUS, SIGABRT, SIGILL, SIGFPE, SIGXCPU, SIGXFSZ};
+    sigset_t term;
+
+    caught = loop;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_SETMASK, &term, NULL); /* it comes in while the loop sleeps, and not between test and sleep */
+    handle(SIGTERM, stop);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        handle(others[i], SIG_IGN);
+    for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+        handle(plain[i], SIG_DFL);
+#ifdef __linux__
+    if (loop->parent)
+        prctl(PR_SET_PDEATHSIG, SIGTERM);
+#endif
+}
+
+void sl_loop_say(sl_loop_t *loop, sl_say_t level, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    loop->say(loop->baton, level, apr_pvsprintf(loop->scratch, format, args));
+    va_end(args);
+}
+
+static sl_job_t *nth(const sl_loop_t *loop, int n)
+{
+    return APR_ARRAY_IDX(loop->jobs, n, sl_job_t *);
+}
+
+static void run_job(sl_loop_t *loop, sl_job_t *job)
+{
+    job->due = SL_NEVER;
+    job->run(job, loop);
+    apr_pool_clear(loop->scratch);
+}
+
+static apr_interval_time_t time_to_sleep(const sl_loop_t *loop)
+{
+    apr_time_t now = sl_world_now(loop->world);
+    apr_interval_time_t sleep = LONGEST_SLEEP;
+
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        apr_time_t due = nth(loop, i)->due;
+
+        if (due <= now)
+            return 0;
+        if (due - now < sleep)
+            sleep = due - now;
+    }
+    return sleep;
+}
+
+/* Sleeps, and notes in each job's descriptors which are ready. */
+static void sleep_until_due(sl_loop_t *loop)
+{
+    apr_interval_time_t sleep = time_to_sleep(loop);
+    struct timespec limit = {apr_time_sec(sleep), apr_time_usec(sleep) * 1000};
+    struct pollfd *all;
+    sigset_t none;
+    int count = 0, ready;
+
+    for (int i = 0; i < loop->jobs->nelts; i++)
+        count += nth(loop, i)->fd_count;
+    all = apr_palloc(loop->scratch, sizeof(*all) * (apr_size_t)(count + 1));
+    count = 0;
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        const sl_job_t *job = nth(loop, i);
+
+        for (int k = 0; k < job->fd_count; k++)
+            all[count++] = job->fds[k];
+    }
+    sigemptyset(&none);
+    ready = ppoll(all, (nfds_t)count, &limit, caught == loop ? &none : NULL);
+    count = 0;
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        sl_job_t *job = nth(loop, i);
+
+        for (int k = 0; k < job->fd_count; k++)
+            job->fds[k].revents = ready > 0 ? all[count++].revents : 0;
+    }
+    apr_pool_clear(loop->scratch);
+}
+
+static int is_ready(const sl_loop_t *loop, const sl_job_t *job)
+{
+    if (job->due <= sl_world_now(loop->world))
+        return 1;
+    for (int k = 0; k < job->fd_count; k++) {
+        if (job->fds[k].revents)
+            return 1;
+    }
+    return 0;
+}
+
+void sl_loop_run(sl_loop_t *loop)
+{
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        if (nth(loop, i)->begin)
+            nth(loop, i)->begin(nth(loop, i), loop);
+    }
+    while (!loop->stopped && (!loop->parent || getppid() == loop->parent)) {
+        sleep_until_due(loop);
+        for (int i = 0; i < loop->jobs->nelts && !loop->stopped; i++) {
+            if (is_ready(loop, nth(loop, i)))
+                run_job(loop, nth(loop, i));
+        }
+    }
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        if (nth(loop, i)->end)
+            nth(loop, i)->end(nth(loop, i), loop);
+    }
+}

@@ -1,0 +1,53 @@
+/* The life of a small process beside httpd's children: jobs that run when they are due or when a descriptor is ready,
+ * until the process is asked to end (SIGTERM) or its parent is gone.
+ *
+ * One thread. Jobs are made in the parent, before the process is forked, and run in the process. A job must not take
+ * long (a second at most): what waits for somebody waits through `fds`. Time and log lines come and go through
+ * callbacks, nothing of httpd is known here. */
+#ifndef SL_KEEPER_LOOP_H
+#define SL_KEEPER_LOOP_H
+
+#include "base/problem.h"
+#include "base/world.h"
+
+#include <poll.h>
+
+#define SL_NEVER APR_INT64_MAX
+
+typedef enum { SL_SAY_ERROR, SL_SAY_WARNING, SL_SAY_NOTICE, SL_SAY_INFO, SL_SAY_DEBUG } sl_say_t;
+
+typedef struct sl_loop_t sl_loop_t;
+typedef struct sl_job_t sl_job_t;
+
+struct sl_job_t {
+    const char *name;                           /* for messages */
+    void (*begin)(sl_job_t *job, sl_loop_t *loop); /* once in the process, privileges settled; may be NULL */
+    /* When `due` has come, or a descriptor is ready (look at revents). Sets `due` anew: it is SL_NEVER when called. */
+    void (*run)(sl_job_t *job, sl_loop_t *loop);
+    void (*end)(sl_job_t *job, sl_loop_t *loop);   /* before the process ends; may be NULL */
+    void *baton;
+    apr_time_t due;                             /* 0: at once; SL_NEVER: only descriptors count */
+    struct pollfd *fds;                         /* the job's own, may become others in each run */
+    int fd_count;
+};
+
+struct sl_loop_t {
+    apr_pool_t *pool;            /* of the process */
+    apr_pool_t *scratch;         /* cleared after each run of a job */
+    const sl_world_t *world;
+    void (*say)(void *baton, sl_say_t level, const char *line); /* a line of the log; begins with its id */
+    void *baton;
+    apr_array_header_t *jobs;    /* of sl_job_t * */
+    pid_t parent;                /* ends with it; 0: with nobody */
+    volatile int stopped;        /* set to end the loop; a signal handler may */
+};
+
+/* Runs the jobs until the loop is stopped. SIGTERM stops it if sl_loop_catch_signals() was called. */
+void sl_loop_run(sl_loop_t *loop);
+/* For the process that runs this loop and nothing else: SIGTERM ends it, other signals of httpd are left to httpd, and
+ * the end of the parent ends it too. To be called again after a change of user. */
+void sl_loop_catch_signals(sl_loop_t *loop);
+/* One line of the log, made like printf's. */
+void sl_loop_say(sl_loop_t *loop, sl_say_t level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

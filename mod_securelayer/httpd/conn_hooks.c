@@ -212,7 +212,7 @@ static int park(sl_link_t *link)
         link->c->cs->state = CONN_STATE_LINGER;
         return OK;
     }
-    link->waiting = 1;
+    link->waiting = link->was_parked = 1;
     link->c->cs->sense = CONN_SENSE_WANT_READ;
     link->c->cs->state = CONN_STATE_ASYNC_WAITIO;
     return OK;
@@ -313,22 +313,35 @@ static int wait_for_next(sl_link_t *link)
     return DECLINED;
 }
 
+/* A child that stops does not count a connection that it has just accepted: its MPM may have stopped watching before
+ * we ask it to wait, and would drop the client. Those that it has waited for once it knows. */
+static int may_park(const sl_link_t *link)
+{
+    int state = AP_MPMQ_RUNNING;
+
+    if (!mpm_can_wait || link->was_parked)
+        return mpm_can_wait;
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) != APR_SUCCESS || state != AP_MPMQ_STOPPING;
+}
+
 static int process_connection(conn_rec *c)
 {
     sl_link_t *link = c->master ? NULL : sl_link_of(c);
     apr_status_t rv;
+    int can_wait;
 
     if (!link)
         return DECLINED;
     if (link->handed_over)
         return wait_for_next(link);
     see_park_end(link);
-    rv = sl_conn_hooks_complete(link, mpm_can_wait ? APR_NONBLOCK_READ : APR_BLOCK_READ);
-    if (APR_STATUS_IS_EAGAIN(rv) && mpm_can_wait)
+    can_wait = may_park(link);
+    rv = sl_conn_hooks_complete(link, can_wait ? APR_NONBLOCK_READ : APR_BLOCK_READ);
+    if (APR_STATUS_IS_EAGAIN(rv) && can_wait)
         return park(link);
     if (rv != APR_SUCCESS)
         return end(link);
-    if (mpm_can_wait && link->tls->state == SL_STATE_OPEN)
+    if (can_wait && link->tls->state == SL_STATE_OPEN)
         return wait_for_request(link);
     link->handed_over = 1;
     return DECLINED;

@@ -43,6 +43,7 @@ typedef struct sl_link_t {
     /* conn_hooks.c */
     apr_time_t idle_until;        /* a keep-alive connection that woke up for nothing; 0: it did not */
     unsigned handshake_logged : 1;
+    unsigned was_parked : 1;      /* the MPM waited for it once */
     unsigned waited : 1;          /* a moment for the first request */
     unsigned handed_over : 1;     /* request processing has begun */
     unsigned shutdown_decided : 1;

@@ -8,7 +8,15 @@
  *   hooks ssl_add_cert_files, ssl_add_fallback_cert_files, ssl_answer_challenge
  *                                         are asked for certificates at start, and for those of ACME challenges.
  *
- * The optional functions of mod_ssl.h are there as well: ssl_var_lookup, ssl_ext_list, ssl_is_https.
+ * The optional functions of mod_ssl.h are there as well: ssl_var_lookup, ssl_ext_list, ssl_is_https. So are the optional
+ * hooks of mod_ssl.h and mod_ssl_openssl.h (APR_OPTIONAL_HOOK(ssl, ...)), for modules that use the same OpenSSL:
+ *
+ *   init_server            at start, for each virtual host with TLS, with an SSL_CTX of its own: as long as a module
+ *                          attends to it virtual hosts with equal settings don't share theirs
+ *   pre_handshake          for each connection, once its SSL is made for the virtual host asked for
+ *   answer_challenge       after http_ssl.h's hook of that name
+ *   add_cert_files, add_fallback_cert_files
+ *                          after http_ssl.h's hooks of those names
  * All may be called from any request or connection hook, in the thread that serves the connection; texts live in the
  * pool that was handed in. */
 #ifndef MOD_SECURELAYER_H

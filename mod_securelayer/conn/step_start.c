@@ -100,6 +100,10 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     sl_step_fit_tickets(conn);
     SSL_set_info_callback(conn->ssl, note_alert);
     SSL_set_accept_state(conn->ssl);
+    if (conn->host->show_ssl && !conn->host->show_ssl(conn->baton, conn->ssl)) {
+        sl_conn_fail(conn, SL_FAIL_OTHER, "another module does not allow the handshake");
+        return SL_STEP_DONE;
+    }
     conn->state = SL_STATE_HANDSHAKE;
     return SL_STEP_ON;
 }

@@ -13,7 +13,9 @@
 
 #include "base/text.h"
 #include "conn/machine.h"
+#include "crypto/openssl_error.h"
 #include "httpd/module_config.h"
+#include "httpd/module_hooks.h"
 #include "identity/identity_cache.h"
 #include "profile/profile_set.h"
 
@@ -117,10 +119,9 @@ static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_s
     return sources;
 }
 
-/* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. The
- * status tells nothing: mod_md calls stand-in certificates, which it did bring, an error. */
+/* Certificates that other modules bring (mod_md), who are shown those of the configuration; returns how many. */
 static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
-                            apr_status_t (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
+                            void (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
 {
     apr_array_header_t *certificates = apr_array_make(in->pool, 2, sizeof(const char *));
     apr_array_header_t *keys = apr_array_make(in->pool, 2, sizeof(const char *));
@@ -133,7 +134,7 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
     }
     own_keys = keys->nelts;
     if (in->ask_modules)
-        (void)ask(s, in->pool, certificates, keys);
+        ask(s, in->pool, certificates, keys);
     if (certificates->nelts <= own)
         return 0;
     for (int i = 0; i < own; i++) /* theirs come complete: a chain file of ours is not for them */
@@ -258,9 +259,9 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     if (!on)
         return;
     sources = configured_sources(in, config->settings);
-    add_from_modules(in, s, sources, ap_ssl_add_cert_files);
+    add_from_modules(in, s, sources, sl_module_hooks_add_cert_files);
     if (!sources->nelts)
-        stand_in = add_from_modules(in, s, sources, ap_ssl_add_fallback_cert_files);
+        stand_in = add_from_modules(in, s, sources, sl_module_hooks_add_fallback_cert_files);
     identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_t *));
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
@@ -274,6 +275,33 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     if (stand_in)
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH10085", NULL, id, NULL,
                         "has only a stand-in certificate so far: its requests are answered with 503");
+}
+
+/* ---- modules that change the SSL_CTX of a host ---- */
+
+/* They expect to find the host's certificates in it. */
+static void fill_in(SSL_CTX *ctx, const apr_array_header_t *identities)
+{
+    for (int i = 0; i < identities->nelts; i++) {
+        const sl_identity_t *identity = APR_ARRAY_IDX(identities, i, const sl_identity_t *);
+
+        (void)SSL_CTX_use_cert_and_key(ctx, identity->leaf, identity->key, identity->chain, 1);
+    }
+    sl_openssl_error_clear();
+}
+
+static void show_contexts(sl_collect_t *in, server_rec *main_server)
+{
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+
+        if (!vhost)
+            continue;
+        fill_in(vhost->profile->ctx, vhost->identities);
+        if (!sl_module_hooks_init_server(s, in->pool, 0, vhost->profile->ctx))
+            sl_problems_add(in->problems, SL_PROBLEM_ERROR, "SL0017", NULL, vhost->id,
+                            "The module's own message tells more", "another module does not let this host start");
+    }
 }
 
 static void count(const sl_collect_t *in, sl_collect_counts_t *counts)
@@ -290,18 +318,22 @@ static int is_hooked(const apr_array_header_t *hooks)
 
 int sl_collect_has_providers(void)
 {
-    return is_hooked(ap_hook_get_ssl_add_cert_files()) || is_hooked(ap_hook_get_ssl_add_fallback_cert_files());
+    return is_hooked(ap_hook_get_ssl_add_cert_files()) || is_hooked(ap_hook_get_ssl_add_fallback_cert_files()) ||
+           sl_module_hooks_has("add_cert_files") || sl_module_hooks_has("add_fallback_cert_files");
 }
 
 void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
                        sl_problems_t *problems, sl_collect_counts_t *counts)
 {
     sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0, ask_modules, 0};
+    int has_context_hook = ask_modules && sl_module_hooks_has("init_server");
 
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
     in.cache = find_cache();
     in.reviewed = apr_hash_make(scratch);
+    if (has_context_hook)
+        sl_profile_set_keep_apart(in.profiles);
     for (server_rec *s = main_server; s; s = s->next) {
         apr_pool_t *own;
 
@@ -311,6 +343,8 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
         collect_server(&in, s);
         apr_pool_destroy(own);
     }
+    if (has_context_hook && !problems->errors)
+        show_contexts(&in, main_server);
     count(&in, counts);
     sl_identity_cache_sweep(in.cache);
 }

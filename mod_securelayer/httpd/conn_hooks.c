@@ -23,6 +23,7 @@
 #include "httpd/decrypt.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
+#include "httpd/module_hooks.h"
 #include "httpd/parking.h"
 #include "httpd/reqtimeout.h"
 #include "httpd/ssl_api.h"
@@ -81,7 +82,21 @@ static sl_identity_t *answer_challenge(void *baton, const char *name)
     return sl_ssl_api_answer_challenge(link->c, link->server, name);
 }
 
-static sl_host_t host = {sl_brigade_read, sl_brigade_write, find_vhost, select_alpn, answer_challenge, NULL};
+static int show_ssl(void *baton, SSL *ssl)
+{
+    sl_link_t *link = baton;
+
+    return sl_module_hooks_pre_handshake(link->c, ssl, 0);
+}
+
+static sl_host_t host = {
+    .read = sl_brigade_read,
+    .write = sl_brigade_write,
+    .find_vhost = find_vhost,
+    .select_alpn = select_alpn,
+    .answer_challenge = answer_challenge,
+    .show_ssl = show_ssl,
+};
 
 /* ---- the machine, driven ---- */
 

@@ -13,6 +13,7 @@
 #include "crypto/pem.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
+#include "httpd/module_hooks.h"
 #include "httpd/variables.h"
 
 APLOG_USE_MODULE(sl);
@@ -79,19 +80,30 @@ static sl_identity_t *identity_of_pem(conn_rec *c, const char *certificate, cons
     return identity;
 }
 
+static sl_identity_t *ask_for_challenge(conn_rec *c, const char *name)
+{
+    const char *pem = NULL, *pem_key = NULL;
+    X509 *certificate;
+    EVP_PKEY *key;
+
+    if (ap_ssl_answer_challenge(c, name, &pem, &pem_key) && pem)
+        return identity_of_pem(c, pem, pem_key);
+    if (!sl_module_hooks_answer_challenge(c, name, &certificate, &key))
+        return NULL;
+    return sl_identity_new(certificate, sk_X509_new_null(), key, "ACME challenge");
+}
+
 sl_identity_t *sl_ssl_api_answer_challenge(conn_rec *c, server_rec *s, const char *name)
 {
     apr_array_header_t *offered = apr_array_make(c->pool, 1, sizeof(const char *));
-    const char *certificate = NULL, *key = NULL, *chosen;
+    const char *chosen;
 
     APR_ARRAY_PUSH(offered, const char *) = ACME_TLS_1;
     chosen = ap_select_protocol(c, NULL, s, offered);
     /* mod_md answers only on a connection that was switched. */
     if (!chosen || strcmp(chosen, ACME_TLS_1) || ap_switch_protocol(c, NULL, s, chosen) != APR_SUCCESS)
         return NULL;
-    if (!ap_ssl_answer_challenge(c, name, &certificate, &key) || !certificate)
-        return NULL;
-    return identity_of_pem(c, certificate, key);
+    return ask_for_challenge(c, name);
 }
 
 static apr_array_header_t *without_challenge(apr_pool_t *pool, const apr_array_header_t *offered)

@@ -17,6 +17,7 @@
 #include "httpd/listeners.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
+#include "httpd/module_hooks.h"
 #include "httpd/reqtimeout.h"
 #include "httpd/vhost_choice.h"
 
@@ -119,7 +120,7 @@ static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scra
 /* What post_config is to tell: the first pass has its problems already, unless other modules come in only now. */
 static sl_problems_t *find_problems(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
 {
-    if (rehearsed && (rehearsed->errors || !sl_collect_has_providers()))
+    if (rehearsed && (rehearsed->errors || !(sl_collect_has_providers() || sl_module_hooks_has("init_server"))))
         return rehearsed;
     return collect(pool, scratch, s, 1);
 }

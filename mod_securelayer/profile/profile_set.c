@@ -9,6 +9,7 @@ struct sl_profile_set_t {
     apr_hash_t *by_digest; /* text -> sl_profile_t *, or &broken */
     apr_int64_t now;
     sl_profile_prepare_t prepare;
+    int apart;
 };
 
 static sl_profile_t broken;
@@ -34,6 +35,7 @@ sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_prof
     set->by_digest = apr_hash_make(pool);
     set->now = now;
     set->prepare = prepare;
+    set->apart = 0;
     apr_pool_cleanup_register(pool, set, release_all, apr_pool_cleanup_null);
     return set;
 }
@@ -42,13 +44,21 @@ sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *set
                                  apr_pool_t *scratch, sl_problems_t *problems)
 {
     const char *digest = sl_settings_digest(settings, SL_IN_PROFILE, scratch);
-    sl_profile_t *profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
+    sl_profile_t *profile;
 
+    if (set->apart)
+        digest = apr_psprintf(scratch, "%u%s", apr_hash_count(set->by_digest), digest);
+    profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
     if (!profile) {
         profile = sl_profile_new(settings, host, set->now, set->prepare, scratch, problems);
         apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
     }
     return profile == &broken ? NULL : profile;
+}
+
+void sl_profile_set_keep_apart(sl_profile_set_t *set)
+{
+    set->apart = 1;
 }
 
 int sl_profile_set_count(const sl_profile_set_t *set)

@@ -12,6 +12,8 @@ sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_prof
  * `problems` once per distinct settings). The reference stays the set's. */
 sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
                                  apr_pool_t *scratch, sl_problems_t *problems);
+/* From now on every call compiles a profile of its own: somebody changes the SSL_CTX of one virtual host. */
+void sl_profile_set_keep_apart(sl_profile_set_t *set);
 int sl_profile_set_count(const sl_profile_set_t *set);
 
 #endif

@@ -197,7 +197,13 @@ static apr_status_t free_memory(void *baton)
 
 memory_host_t *memory_host_make(apr_pool_t *pool)
 {
-    static const sl_host_t callbacks = {read_up, write_down, find_vhost, select_alpn, answer_challenge, NULL};
+    static const sl_host_t callbacks = {
+        .read = read_up,
+        .write = write_down,
+        .find_vhost = find_vhost,
+        .select_alpn = select_alpn,
+        .answer_challenge = answer_challenge,
+    };
     memory_host_t *memory = apr_pcalloc(pool, sizeof(*memory));
 
     memory->pool = pool;

@@ -16,25 +16,26 @@ use SL::Command qw(run scratch_dir find_program);
 use SL::Conf qw(tls_host);
 use SL::Httpd;
 
-my $source = abs_path(dirname(__FILE__) . '/../../modules/mod_sl_probe.c');
-my $module;
+my $sources = abs_path(dirname(__FILE__) . '/../../modules');
+my %modules;
 
-# Compiled once per test, away from the source.
+# The path of a module of t/modules, compiled once per test, away from the source.
 sub module {
-    return $module ||= do {
+    my ($name) = @_;
+    return $modules{$name} ||= do {
         my $dir = scratch_dir('sl-probe');
-        copy($source, $dir) or die "$source: $!";
+        copy("$sources/$name.c", $dir) or die "$name: $!";
         my $apxs = find_program('apxs', 'apxs2') or die 'no apxs';
-        my $r = run([$apxs, '-c', 'mod_sl_probe.c'], cwd => $dir, timeout => 60);
+        my $r = run([$apxs, '-c', "$name.c"], cwd => $dir, timeout => 60);
         die "apxs: $r->{out}$r->{err}" if $r->{status};
-        "$dir/.libs/mod_sl_probe.so";
+        "$dir/.libs/$name.so";
     };
 }
 
 sub httpd {
     my (%o) = @_;
     my $cert  = SL::Certs->new->server('one.test', type => 'ecdsa');
-    my $httpd = SL::Httpd->new(%o, load => 'LoadModule sl_probe_module "' . module() . '"');
+    my $httpd = SL::Httpd->new(%o, load => 'LoadModule sl_probe_module "' . module('mod_sl_probe') . '"');
     $httpd->config("Listen 127.0.0.1:\${port_https}\n" . tls_host('one.test', $cert, 'SLProbe on'));
     $httpd->file('docs/long', 'F' x 70000);
     return $httpd;

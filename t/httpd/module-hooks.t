@@ -1,0 +1,71 @@
+# Modules that attend to the hooks of mod_ssl.h and mod_ssl_openssl.h are asked as mod_ssl asks them, and what they do counts.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use SL::Certs;
+use SL::Client;
+use SL::Command qw(slurp wait_until slow);
+use SL::Conf qw(tls_host page);
+use SL::Httpd;
+use SL::Probe;
+
+my $certs = SL::Certs->new;
+my %cert  = map { $_ => $certs->server($_, type => 'ecdsa') } qw(one.test two.test brought.test);
+my $both  = $certs->{dir} . '/brought-both.pem';
+SL::Command::spew($both, slurp($cert{'brought.test'}{cert}) . slurp($cert{'brought.test'}{key}));
+
+sub httpd {
+    my ($tls, @wishes) = @_;
+    my $httpd = SL::Httpd->new(tls => $tls, name => $tls, load => 'LoadModule sl_hooks_module "' . SL::Probe::module('mod_sl_hooks') . '"');
+    $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\nProtocols http/1.1 acme-tls/1\n", map({"SLHook $_\n"} @wishes),
+        tls_host('one.test', $cert{'one.test'}), tls_host('two.test', $cert{'two.test'}),
+        "<VirtualHost *:\${port_https}>\nServerName brought.test\nSSLEngine on\nDocumentRoot \"\${docs}/one.test\"\n</VirtualHost>\n");
+    page($httpd, $_) for qw(one.test two.test);
+    return $httpd;
+}
+
+sub asked { my ($httpd, $what) = @_; return sort { $a cmp $b } $httpd->error_log =~ /HOOK ($what .*)/g }
+
+# mod_ssl tells which hooks exist; what they are shown must be the same.
+my %seen;
+for my $tls (qw(mod_ssl securelayer)) {
+    my $httpd = httpd($tls, 'old two.test', 'bring brought.test', "file $both");
+    $httpd->start_ok or BAIL_OUT("$tls does not start");
+    my $client = SL::Client->new(port => $httpd->port('https'));
+    for my $name (sort keys %cert) {
+        my $r = $client->curl("https://$name/");
+        is($r->{code}, 200, "$tls: $name serves") or diag($r->{err});
+    }
+    isnt($client->curl('https://two.test/', args => ['--tlsv1.3'])->{status}, 0, '... what a module does to the SSL_CTX of a host counts there')
+        if $tls eq 'securelayer';
+    is($client->curl('https://one.test/', args => ['--tlsv1.3'])->{code}, 200, '... and nowhere else') if $tls eq 'securelayer';
+    my %init = map { $_ => 1 } asked($httpd, 'init_server');
+    $seen{$tls} = { init => [sort keys %init], pre => (asked($httpd, 'pre_handshake'))[0] };
+    $httpd->stop;
+}
+is_deeply($seen{securelayer}, $seen{mod_ssl}, 'both show a module the same');
+is(scalar @{ $seen{securelayer}{init} }, 3, '... each host, once its certificate is there');
+is($seen{securelayer}{pre}, 'pre_handshake proxy 0: before', '... and each connection, before its handshake');
+
+my $httpd = httpd('securelayer', 'refuse two.test', 'bring brought.test', "file $both");
+ok(!$httpd->start, 'a module may keep a host from starting');
+like($httpd->said, qr/SL0017: two\.test:\d+: another module does not let this host start/, '... which is told');
+$httpd->stop;
+
+$httpd = httpd('securelayer', 'forbid 1', 'bring brought.test', "file $both");
+$httpd->start_ok;
+isnt(SL::Client->new(port => $httpd->port('https'))->curl('https://one.test/')->{status}, 0, 'a module may forbid the handshake');
+ok(wait_until(sub { $httpd->error_log =~ /SL0104: .*another module does not allow the handshake/ }, 5 * slow()), '... which is told');
+$httpd->stop;
+
+$httpd = httpd('securelayer', 'stand-in brought.test', "file $both", "challenge $both");
+$httpd->start_ok;
+my $client = SL::Client->new(port => $httpd->port('https'));
+is($client->curl('https://brought.test/')->{code}, 503, 'a host with a stand-in certificate answers with 503');
+my $tls = $client->s_client('one.test', args => ['-alpn', 'acme-tls/1']);
+like($tls->{subject}, qr/CN\s*=\s*brought\.test/, 'a challenge is answered with the certificate of a module');
+is($tls->{alpn}, 'acme-tls/1', '... in its protocol');
+$httpd->stop;
+done_testing;

@@ -8,8 +8,8 @@
  *   hooks ssl_add_cert_files, ssl_add_fallback_cert_files, ssl_answer_challenge
  *                                         are asked for certificates at start, and for those of ACME challenges.
  *
- * The optional functions of mod_ssl.h are there as well: ssl_var_lookup, ssl_ext_list, ssl_is_https. So are the optional
- * hooks of mod_ssl.h and mod_ssl_openssl.h (APR_OPTIONAL_HOOK(ssl, ...)), for modules that use the same OpenSSL:
+ * The optional functions of mod_ssl.h are there as well: ssl_var_lookup, ssl_ext_list, ssl_is_https. So are the
+ * optional hooks of mod_ssl.h and mod_ssl_openssl.h (APR_OPTIONAL_HOOK(ssl, ...)), for modules with the same OpenSSL:
  *
  *   init_server            at start, for each virtual host with TLS, with an SSL_CTX of its own: as long as a module
  *                          attends to it virtual hosts with equal settings don't share theirs

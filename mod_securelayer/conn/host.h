@@ -25,7 +25,7 @@ typedef struct sl_host_t {
     /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
      * caller; NULL if nobody does. */
     sl_identity_t *(*answer_challenge)(void *baton, const char *name);
-    /* The SSL is made, its handshake has not begun: others may change it. 0: the connection must not go on. May be NULL. */
+    /* The SSL is made, its handshake has not begun: others may change it. 0: it must not begin. May be NULL. */
     int (*show_ssl)(void *baton, SSL *ssl);
     const sl_world_t *world;
 } sl_host_t;

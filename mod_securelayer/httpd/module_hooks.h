@@ -1,8 +1,9 @@
 /* The hooks that mod_ssl.h and mod_ssl_openssl.h offer to other modules, asked in one place.
  *
- * Modules attach with APR_OPTIONAL_HOOK(ssl, NAME, function, ...). What they get of OpenSSL is of the library this module
- * was built with: a module that uses another one must keep to http_ssl.h. The first four run in the parent, in
- * post_config; the others in the thread that works on the connection. */
+ * Modules attach with APR_OPTIONAL_HOOK(ssl, NAME, function, ...). What they get of OpenSSL is of the library this
+ * module was built with: a module that uses another one must keep to http_ssl.h. Files, init_server and
+ * init_stapling_status are asked in the parent, in post_config; the others in the thread that works on the
+ * connection. */
 #ifndef SL_HTTPD_MODULE_HOOKS_H
 #define SL_HTTPD_MODULE_HOOKS_H
 

@@ -52,12 +52,28 @@ void sl_conn_free(sl_conn_t *conn)
         conn->state = SL_STATE_CLOSED;
 }
 
+/* RFC 5246 section 7.2.2 and RFC 8446 section 6.2: what ended in a fatal alert is not resumed. */
+static void forget_session(sl_conn_t *conn)
+{
+    const SSL_SESSION *session = conn->ssl && conn->session_kept ? SSL_get0_session(conn->ssl) : NULL;
+    const unsigned char *id;
+    unsigned int length;
+
+    if (!session || (conn->failure.alert_sent < 0 && conn->failure.alert_received < 0))
+        return;
+    id = SSL_SESSION_get_id(session, &length);
+    conn->session_kept = 0;
+    if (length && conn->host->remove_session)
+        conn->host->remove_session(conn->baton, id, length);
+}
+
 void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detail)
 {
     if (conn->state == SL_STATE_FAILED)
         return;
     conn->state = SL_STATE_FAILED;
     conn->failure.reason = reason;
+    forget_session(conn);
     if (detail)
         conn->failure.detail = sl_text_printable(conn->pool, detail, 300);
 }

@@ -42,6 +42,7 @@ typedef struct sl_conn_t {
     const char *alpn;          /* protocol agreed on; NULL if none */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
     apr_status_t read_status;  /* of the host's last read for OpenSSL; APR_SUCCESS if it was not asked since */
+    int session_kept;          /* the host keeps a session of this connection under its id */
     int barren;                /* reads in a row that gave no application data, though bytes came */
     /* Facts of the handshake, frozen in SL_STATE_OPEN */
     long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */

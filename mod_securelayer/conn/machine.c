@@ -103,4 +103,5 @@ void sl_machine_prepare(SSL_CTX *ctx)
     SSL_CTX_set_client_hello_cb(ctx, check_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, check_name);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
+    sl_sessions_prepare(ctx);
 }

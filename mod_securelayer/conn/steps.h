@@ -1,5 +1,5 @@
 /* The steps of the machine, one per state: each does its part and says whether the machine goes on with the state it
- * set (SL_STEP_ON), waits for bytes (SL_STEP_READ), or is at an end (SL_STEP_DONE). For machine.c only. */
+ * set (SL_STEP_ON), waits for bytes (SL_STEP_READ), or is at an end (SL_STEP_DONE). For conn/ only. */
 #ifndef SL_CONN_STEPS_H
 #define SL_CONN_STEPS_H
 
@@ -18,6 +18,9 @@ void sl_step_fit_tickets(sl_conn_t *conn);
 int sl_step_identity(SSL *ssl, void *conn);
 /* Verification of client certificates (peer.c). */
 int sl_peer_verify(int ok, X509_STORE_CTX *store);
+
+/* Callbacks of an SSL_CTX for sessions under their id (sessions.c). */
+void sl_sessions_prepare(SSL_CTX *ctx);
 
 /* A BIO that reads and writes through the connection's host (bio_host.c). One method per process. */
 BIO *sl_bio_host_new(sl_conn_t *conn);

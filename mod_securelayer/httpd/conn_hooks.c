@@ -26,6 +26,7 @@
 #include "httpd/module_hooks.h"
 #include "httpd/parking.h"
 #include "httpd/reqtimeout.h"
+#include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
 #include "httpd/vhost_choice.h"
 
@@ -96,6 +97,9 @@ static sl_host_t host = {
     .select_alpn = select_alpn,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,
+    .put_session = sl_sessions_put,
+    .get_session = sl_sessions_get,
+    .remove_session = sl_sessions_remove,
 };
 
 /* ---- the machine, driven ---- */

@@ -10,8 +10,10 @@
 #include "httpd/filter_out.h"
 #include "httpd/module_config.h"
 #include "httpd/request_check.h"
+#include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
 #include "httpd/startup.h"
+#include "httpd/status.h"
 #include "httpd/variables.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -25,6 +27,8 @@ static void register_hooks(apr_pool_t *pool)
     sl_env_export_register(pool);
     sl_variables_register(pool);
     sl_ssl_api_register(pool);
+    sl_sessions_register(pool);
+    sl_status_register(pool);
 }
 
 /* Named mod_ssl.c: other modules order their hooks relative to that name. */

@@ -19,6 +19,7 @@
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "httpd/reqtimeout.h"
+#include "httpd/sessions.h"
 #include "httpd/vhost_choice.h"
 
 APLOG_USE_MODULE(sl);
@@ -96,6 +97,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
     sl_collect_counts_t counts;
 
     sl_collect_vhosts(pool, scratch, s, ask_modules, found, &counts);
+    sl_sessions_collect(pool, scratch, s, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "
@@ -161,6 +163,18 @@ static void compare_libraries(server_rec *s)
                      OpenSSL_version(OPENSSL_VERSION));
 }
 
+/* What only serving needs, and the rehearsal does without. */
+static int start_services(apr_pool_t *pool, server_rec *s)
+{
+    sl_problems_t *problems = sl_problems_make(pool);
+    sl_problem_t *why = sl_problems_new(problems, NULL);
+
+    if (sl_sessions_start(pool, s, why) != APR_SUCCESS)
+        sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
+    sl_log_problems(problems, SL_LOG_ALL, 0, s);
+    return problems->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
+}
+
 static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
 {
     sl_problems_t *problems = find_problems(pool, scratch, s);
@@ -174,7 +188,7 @@ static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scrat
     sl_listeners_prepare(s);
     sl_reqtimeout_collect(pool, scratch, s);
     ap_add_version_component(pool, version_component(scratch));
-    return OK;
+    return is_rehearsal() ? OK : start_services(pool, s);
 }
 
 void sl_startup_register(apr_pool_t *pool)

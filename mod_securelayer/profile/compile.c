@@ -132,20 +132,27 @@ static void set_options(const sl_compile_t *in)
                  "this OpenSSL has no compression methods");
     else
         SSL_CTX_clear_options(ctx, SSL_OP_NO_COMPRESSION);
-    if (!sl_settings_number(settings, SL_TICKETS)) {
-        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
-        SSL_CTX_set_num_tickets(ctx, 0);
-    }
-    else {
-        SSL_CTX_set_num_tickets(ctx, NOBODY_SAID);
-    }
     SSL_CTX_set_mode(ctx,
                      SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
-    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_dh_auto(ctx, 1);
     if (groups)
         SSL_CTX_set1_groups_list(ctx, groups);
+}
+
+/* Where tickets may not hold the session, those of TLS 1.3 name one in the cache: no use where there is none. */
+static void set_sessions(const sl_compile_t *in)
+{
+    SSL_CTX *ctx = in->profile->ctx;
+    long cache = sl_settings_number(in->settings, SL_SESSION_CACHE);
+    int tickets = (int)sl_settings_number(in->settings, SL_TICKETS);
+
+    if (!tickets)
+        SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+    SSL_CTX_set_num_tickets(ctx, tickets || cache == SL_CACHE_PROVIDER ? NOBODY_SAID : 0);
+    SSL_CTX_set_timeout(ctx, sl_settings_number(in->settings, SL_SESSION_TIMEOUT));
+    SSL_CTX_set_session_cache_mode(ctx, cache == SL_CACHE_NONE ? SSL_SESS_CACHE_OFF
+                                                               : SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
 }
 
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
@@ -219,6 +226,7 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
     set_versions(&in);
     set_suites(&in);
     set_options(&in);
+    set_sessions(&in);
     set_verification(&in, now);
     if (prepare)
         prepare(profile->ctx);

@@ -35,6 +35,7 @@ typedef enum {
     SL_KIND_CONF_CMD,  /* SSLOpenSSLConfCmd */
     SL_KIND_CRL_CHECK, /* SSLCARevocationCheck */
     SL_KIND_OPTIONS,   /* SSLOptions */
+    SL_KIND_CACHE,     /* one of the row's words, or provider[:arguments] of a cache */
     SL_KIND_REMOVED,   /* refused; the words column says why */
 } sl_kind_t;
 
@@ -62,6 +63,8 @@ enum { SL_ENGINE_OFF, SL_ENGINE_ON, SL_ENGINE_OPTIONAL };
 enum { SL_VERIFY_NONE, SL_VERIFY_OPTIONAL, SL_VERIFY_REQUIRE, SL_VERIFY_OPTIONAL_NO_CA };
 enum { SL_SNI_STRICT, SL_SNI_SECURE, SL_SNI_AUTHONLY, SL_SNI_INSECURE };
 enum { SL_NAME_SERVE, SL_NAME_REFUSE };
+/* SL_SESSION_CACHE's number: the row's words, or that there is a provider, which the text names. */
+enum { SL_CACHE_NONE, SL_CACHE_NONE_NOT_NULL, SL_CACHE_PROVIDER };
 /* Bits of SL_OPTIONS, in the order of the row's words. */
 enum {
     SL_OPT_STD_ENV_VARS = 1,

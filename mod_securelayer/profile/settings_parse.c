@@ -429,6 +429,19 @@ static apr_status_t read_options(const sl_arguments_t *in)
     return APR_SUCCESS;
 }
 
+/* Whether there is such a provider is known to httpd alone. */
+static apr_status_t read_cache(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, 1);
+    long index;
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    index = word_index(in->row->words, in->words[0], strlen(in->words[0]));
+    set_only(in, in->row->id, index < 0 ? SL_CACHE_PROVIDER : index, index < 0 ? in->words[0] : NULL);
+    return APR_SUCCESS;
+}
+
 static apr_status_t read_removed(const sl_arguments_t *in)
 {
     return wrong(in, "%s", in->row->words);
@@ -440,6 +453,7 @@ static const read_kind_t readers[] = {
     [SL_KIND_DIR] = read_dir,         [SL_KIND_NOTHING] = read_nothing,   [SL_KIND_PROTOCOLS] = read_protocols,
     [SL_KIND_CIPHERS] = read_ciphers, [SL_KIND_CONF_CMD] = read_conf_cmd, [SL_KIND_CRL_CHECK] = read_crl_check,
     [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,
+    [SL_KIND_CACHE] = read_cache,
 };
 
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,

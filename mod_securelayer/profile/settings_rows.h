@@ -40,6 +40,12 @@ SL_ROW(SL_COMPRESSION, "SSLCompression", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS,
 SL_ROW(SL_TICKETS, "SSLSessionTickets", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, SL_IN_PROFILE,
        "on, off: session tickets")
 
+/* Sessions */
+SL_ROW(SL_SESSION_CACHE, "SSLSessionCache", SL_KIND_CACHE, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, "none|nonenotnull",
+       SL_IN_PROFILE, "none, nonenotnull, provider[:arguments]: where sessions are kept, e.g. shmcb:scache(512000)")
+SL_ROW(SL_SESSION_TIMEOUT, "SSLSessionCacheTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 300, NULL,
+       SL_IN_PROFILE, "seconds for which a session may be resumed, by its id or with a ticket")
+
 /* Client certificates */
 SL_ROW(SL_CA_FILE, "SSLCACertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "file with the CA certificates that client certificates are checked against")

@@ -20,7 +20,7 @@ my $crl = $certs->crl('client-ca');
 my $hashed = $certs->hashed('cas', $ca);
 my $both = !$ENV{SL_SAN};    # under a sanitizer ours alone
 
-my %httpd = map { $_ => SL::Httpd->new(tls => $_, name => $_) } $both ? qw(mod_ssl securelayer) : 'securelayer';
+my %httpd = map { $_ => SL::Httpd->new(tls => $_, name => $_, modules => [map {"socache_$_"} qw(shmcb dbm memcache redis)]) } $both ? qw(mod_ssl securelayer) : 'securelayer';
 for (values %httpd) { spew($_->docs . '/empty.pem', '') }
 
 # httpd -t with lines in a place: main server, virtual host, section of it.
@@ -76,6 +76,8 @@ my %accepted = (
         "SSLEngine off\nSSLCertificateFile \"\${ca}\"",
     ],
     main => [
+        (map {"SSLSessionCache $_"} qw(none NONE nonenotnull NoneNotNull shmcb shmcb:scache(8192) default dbm:scache memcache:127.0.0.1:1 redis:127.0.0.1:1)),
+        'SSLSessionCacheTimeout 0', 'SSLSessionCacheTimeout 86400', 'Mutex file:${root}/run ssl-cache',
         (map {"SSLVHostSNIPolicy $_"} qw(strict SECURE authonly insecure)), 'SSLProtocol all -SSLv3', 'SSLCertificateFile "${cert}"',
         'SSLOptions +StdEnvVars', "SSLEngine on\nSSLCertificateFile \"\${cert}\"\nSSLCertificateKeyFile \"\${key}\"",
         "<IfModule !ssl_module>\nbroken\n</IfModule>", "<IfModule !mod_ssl.c>\nbroken\n</IfModule>",
@@ -133,6 +135,13 @@ my @refused = (
     [vhost => 'SSLVerifyClient maybe', qr/SSLVerifyClient: does not know 'maybe'; it takes none, optional/], [vhost => 'SSLVerifyClient ""', qr/does not know ''/],
     [vhost => 'SSLVerifyDepth -1', qr/SSLVerifyDepth: must be between 0 and 2147483647, not -1/], [vhost => 'SSLVerifyDepth', qr/takes 1 argument/],
     [vhost => 'SSLStrictSNIVHostCheck yes', qr/must be On or Off/],
+    [main => 'SSLSessionCache cupboard', qr/SSLSessionCache: 'cupboard' is no cache provider that is loaded \(known names: .*shmcb.*\)\. Maybe mod_socache_cupboard has to be loaded/],
+    [main => 'SSLSessionCache SHMCB', qr/'SHMCB' is no cache provider/], [main => 'SSLSessionCache dc:UNIX:/x', qr/'dc' is no cache provider/],
+    [main => 'SSLSessionCache shmcb:scache(100)', qr/SSLSessionCache: .*size has to be >= 8192 bytes/],
+    [main => 'SSLSessionCache shmcb:scache(9000', qr/no closing parenthesis/], [main => 'SSLSessionCache redis:', qr/SSLSessionCache: .*server names/],
+    [main => 'SSLSessionCache', qr/takes 1 argument, not 0/], [main => 'SSLSessionCache none none', qr/takes 1 argument, not 2/], [main => 'SSLSessionCache ""', qr/has an empty argument/],
+    [vhost => 'SSLSessionCache none', qr/SSLSessionCache (?:cannot|not allowed|can)/], [vhost => 'SSLSessionCacheTimeout -1', qr/must be between 0 and 2147483647, not -1/],
+    [vhost => 'SSLSessionCacheTimeout', qr/takes 1 argument/], [main => 'SSLSessionCacheTimeout 2147483648', qr/must be between 0 and/],
     [main => 'SSLVHostSNIPolicy lax', qr/SSLVHostSNIPolicy: does not know 'lax'; it takes strict, secure/], [vhost => 'SSLVHostSNIPolicy secure', qr/SSLVHostSNIPolicy (?:cannot|not allowed|can)/],
     [main => 'SSLVHostSNIPolicy', qr/takes 1 argument/], [main => 'SSLVHostSNIPolicy secure secure', qr/takes 1 argument, not 2/],
     [dir => 'SSLOptions +Nonsense', qr/SSLOptions: does not know the option '\+Nonsense'; there are StdEnvVars /], [dir => 'SSLOptions None', qr/does not know the option 'None'/],
@@ -158,6 +167,7 @@ for my $case (@refused) {
 my @differ = (
     [vhost => 'SSLVerifyDepth ten', 'numbers', qr/SSLVerifyDepth: must be a whole number, not 'ten'/],
     [vhost => 'SSLVerifyDepth 1x', 'numbers', qr/must be a whole number, not '1x'/], [vhost => 'SSLVerifyDepth 99999999999', 'numbers', qr/must be between/],
+    [vhost => 'SSLSessionCacheTimeout soon', 'numbers', qr/SSLSessionCacheTimeout: must be a whole number, not 'soon'/],
     [vhost => 'SSLProtocol -all', 'start', qr/AH02231: .*no protocol version is left/], [vhost => 'SSLProtocol', 'start', qr/takes at least 1 argument/],
     [vhost => 'SSLCipherSuite NONSENSE', 'start', qr/AH01898/], [vhost => 'SSLCipherSuite TLSv1.3 HIGH', 'start', qr/AH10127/],
     [vhost => 'SSLOpenSSLConfCmd Groups nonsense', 'start', qr/AH02407/], [vhost => 'SSLCertificateFile conf/mime.types', 'start', qr/AH02572: .*mime\.types/],
@@ -175,7 +185,7 @@ for my $case (@differ) {
 # What mod_ssl takes (or httpd's trunk has), and this version says plainly that it has not.
 for my $case ([vhost => 'SSLCertificateFile pkcs11:token=a;object=b', qr/keys and certificates on a token are not supported yet\. Name files/],
     [dir => 'SSLVerifyClient require', qr/SSLVerifyClient not allowed in <Directory> context/], [dir => 'SSLCipherSuite HIGH', qr/not allowed in <Directory>/],
-    [dir => 'SSLVerifyDepth 2', qr/not allowed in <Directory>/], [main => 'SSLSessionCache none', qr/Invalid command 'SSLSessionCache'/]) {
+    [dir => 'SSLVerifyDepth 2', qr/not allowed in <Directory>/]) {
     my ($where, $lines, $said) = @$case;
     my $r = check('securelayer', $where, $lines);
     is($r->{status}, 1, "$where: $lines: not in this version");

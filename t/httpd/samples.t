@@ -27,7 +27,7 @@ sub sample {
 
 # site.conf with the settings of securelayer.conf, loaded by securelayer.load.
 {
-    my $httpd = SL::Httpd->new(tls => 'none');
+    my $httpd = SL::Httpd->new(tls => 'none', modules => ['socache_shmcb']);
     my $module = SL::Httpd::module_path('securelayer');
     my $load = sample('securelayer.load', $httpd, '/usr/lib/apache2/modules/mod_securelayer.so' => $module);
     $load =~ s/securelayer_module/ssl_module/ if $module =~ /mod_ssl\.so$/;
@@ -36,7 +36,7 @@ sub sample {
     my $site = sample('site.conf', $httpd, '/var/www/html' => '${docs}',
         map { my $t = $_; ("/etc/ssl/example.org/$t.pem" => $type{$t}{full}, "/etc/ssl/example.org/$t.key" => $type{$t}{key}) } keys %type);
     $httpd->config($load);
-    $httpd->config("Define APACHE_LOG_DIR \"\${root}/logs\"\nListen 127.0.0.1:\${port_https}\nListen 127.0.0.1:\${port_http} http\n");
+    $httpd->config("Define APACHE_LOG_DIR \"\${root}/logs\"\nDefine APACHE_RUN_DIR \"\${root}/run\"\nListen 127.0.0.1:\${port_https}\nListen 127.0.0.1:\${port_http} http\n");
     $httpd->config(sample('securelayer.conf', $httpd));
     $httpd->config($site);
     is($httpd->configtest->{status}, 0, 'httpd -t accepts it');

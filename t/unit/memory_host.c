@@ -183,6 +183,53 @@ static sl_identity_t *answer_challenge(void *baton, const char *name)
     return memory->challenge;
 }
 
+typedef struct memory_session_t {
+    int length;
+    unsigned char bytes[];
+} memory_session_t;
+
+static int put_session(void *baton, SSL_SESSION *session)
+{
+    memory_host_t *memory = baton;
+    unsigned int length;
+    const unsigned char *id = SSL_SESSION_get_id(session, &length);
+    int size = i2d_SSL_SESSION(session, NULL);
+    memory_session_t *kept;
+    unsigned char *at;
+
+    memory->puts++;
+    MUST(length && size > 0);
+    if (!memory->kept)
+        return 0;
+    kept = apr_palloc(memory->pool, sizeof(*kept) + (apr_size_t)size);
+    kept->length = size;
+    at = kept->bytes;
+    MUST(i2d_SSL_SESSION(session, &at) == size);
+    apr_hash_set(memory->kept, apr_pmemdup(memory->pool, id, length), length, kept);
+    return 1;
+}
+
+static SSL_SESSION *get_session(void *baton, const unsigned char *id, apr_size_t id_length)
+{
+    memory_host_t *memory = baton;
+    const memory_session_t *kept;
+    const unsigned char *at;
+
+    memory->gets++;
+    kept = memory->kept ? apr_hash_get(memory->kept, id, (apr_ssize_t)id_length) : NULL;
+    at = kept ? kept->bytes : NULL;
+    return kept ? d2i_SSL_SESSION(NULL, &at, kept->length) : NULL;
+}
+
+static void remove_session(void *baton, const unsigned char *id, apr_size_t id_length)
+{
+    memory_host_t *memory = baton;
+
+    memory->removals++;
+    if (memory->kept)
+        apr_hash_set(memory->kept, id, (apr_ssize_t)id_length, NULL);
+}
+
 static apr_status_t free_memory(void *baton)
 {
     memory_host_t *memory = baton;
@@ -203,6 +250,9 @@ memory_host_t *memory_host_make(apr_pool_t *pool)
         .find_vhost = find_vhost,
         .select_alpn = select_alpn,
         .answer_challenge = answer_challenge,
+        .put_session = put_session,
+        .get_session = get_session,
+        .remove_session = remove_session,
     };
     memory_host_t *memory = apr_pcalloc(pool, sizeof(*memory));
 

@@ -10,6 +10,7 @@
 #include "conn/machine.h"
 #include "material.h"
 
+#include <apr_hash.h>
 #include <apr_tables.h>
 
 #define MEMORY_ALL ((apr_size_t) - 1)
@@ -63,6 +64,8 @@ struct memory_host_t {
     SSL *client;                 /* NULL: the test itself sends bytes */
     int alert_received;          /* by the client; -1: none */
     apr_array_header_t *sessions; /* of SSL_SESSION *: tickets this client got */
+    apr_hash_t *kept;            /* sessions that the host keeps, by their id; NULL (as at first): it keeps none */
+    int puts, gets, removals;    /* how often it was asked to keep, to give back, to drop a session */
     void (*on_flight)(memory_host_t *memory, int number); /* before the client's n-th flight (1, 2, ...) is delivered */
     int flights;
     void *baton;                 /* for on_flight */

@@ -25,6 +25,8 @@ sub httpd {
             . ($more || '') . tls_host('one.test', $cert));
     page($httpd, 'one.test');
     $httpd->start_ok or BAIL_OUT('httpd does not start');
+    # The file with its process id is there before it minds signals.
+    $httpd->wait_for_log(qr/resuming normal operations/, 20) or BAIL_OUT('httpd does not come up');
     return ($httpd, SL::Client->new(port => $httpd->port('https')));
 }
 

@@ -11,6 +11,7 @@ use SL::Certs;
 use SL::Client;
 use SL::Command qw(free_port run scratch_dir slow slurp start stop_process wait_until);
 use SL::Httpd;
+use SL::Parity;
 
 my $certs = SL::Certs->new;
 my %pair = map { $_ => $certs->server("$_.test", type => 'ecdsa') } qw(one two asks);
@@ -55,7 +56,7 @@ my $sessions = 0;
 # A full handshake, whose session goes to a file.
 sub full {
     my ($client, $host, $file, $version, %o) = @_;
-    return $client->s_client($host, %o, args => ['-' . ($version || 'tls1_2'), '-sess_out', $file], input => "GET / HTTP/1.0\r\nHost: $host\r\n\r\n");
+    return $client->s_client($host, %o, args => ['-' . ($version || 'tls1_2'), '-sess_out', $file, @{ $o{args} || [] }], input => "GET / HTTP/1.0\r\nHost: $host\r\n\r\n");
 }
 
 sub first {
@@ -173,4 +174,36 @@ SKIP: {
     }
 }
 $httpd->stop;
+
+# ---- and mod_ssl ----
+
+sub comes_back {
+    my ($version, %o) = @_;
+    return sub {
+        my ($c) = @_;
+        my $file = "$dir/parity" . ++$sessions;
+        full($c, 'one.test', $file, $version, args => $o{args});
+        return { map { ($_ => resumes($c, $_, $version, $file, args => $o{args})) } qw(one.test two.test) };
+    };
+}
+sub entries {
+    my ($c) = @_;
+    my $page = $c->curl('https://one.test/server-status?auto', args => ['--tls-max', '1.2', '--tlsv1.2'])->{body};
+    return { stored => $page =~ /^CacheStoreCount: (\d+)/m ? "$1" : 'none', lines => join ' ', $page =~ /^(TLSSessionCacheStatus|Cache\w+)/mg };
+}
+for my $tickets (qw(off on)) {
+    last if $ENV{SL_SAN};
+    parity(
+        name     => "session cache, tickets $tickets",
+        modules  => ['socache_shmcb', 'status'],
+        config   => config($cache{shmcb}) =~ s/SSLSessionTickets off/SSLSessionTickets $tickets/r,
+        requests => [
+            { name => 'TLS 1.2', run => comes_back('tls1_2') },
+            { name => 'TLS 1.2 without tickets', run => comes_back('tls1_2', args => ['-no_ticket']) },
+            { name => 'TLS 1.3', run => comes_back('tls1_3') },
+            { name => 'status', run => \&entries },
+        ],
+        differs => { status => { row => 'session cache', stored => $tickets eq 'on' ? 3 : 8 } },
+    );
+}
 done_testing;

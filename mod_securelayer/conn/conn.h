@@ -47,6 +47,7 @@ typedef struct sl_conn_t {
     /* Facts of the handshake, frozen in SL_STATE_OPEN */
     long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */
     int verify_generous;       /* X509_V_... that was forgiven: no CA of ours signed it (optional_no_ca); else 0 */
+    const char *revocation;    /* why a certificate of the client did not pass check_revocation(); NULL: none failed */
     int certificate_too_large; /* the client's, for the session ticket that TLS 1.2 had promised */
     apr_interval_time_t handshake_time; /* microseconds from the first byte to the end of the handshake; 0 before */
     sl_failure_t failure;

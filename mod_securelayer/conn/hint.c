@@ -79,6 +79,8 @@ static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *po
     if (conn->certificate_too_large)
         return "the client's certificate is too large for the session ticket that TLS 1.2 has promised by then: use "
                "TLS 1.3, or SSLSessionTickets off";
+    if (conn->revocation)
+        return apr_psprintf(pool, "the client's certificate was not accepted: %s", conn->revocation);
     return apr_psprintf(pool, "the client's certificate was not accepted: %s",
                         X509_verify_cert_error_string(conn->verify_error));
 }

@@ -32,6 +32,10 @@ typedef struct sl_host_t {
     int (*put_session)(void *baton, SSL_SESSION *session); /* 1 if it is kept */
     SSL_SESSION *(*get_session)(void *baton, const unsigned char *id, apr_size_t id_length); /* the caller's, or NULL */
     void (*remove_session)(void *baton, const unsigned char *id, apr_size_t id_length);
+    /* Asks whether `cert`, which `issuer` signed (NULL: nobody knows who), is revoked; may wait for the answer.
+     * X509_V_OK, or the error (X509_V_ERR_...) and *words for people, which live as long as the connection. Asked only
+     * if the profile says so (SSLOCSPEnable). */
+    long (*check_revocation)(void *baton, X509 *cert, X509 *issuer, const char **words);
     const sl_world_t *world;
 } sl_host_t;
 

@@ -1,8 +1,10 @@
-/* Checks of client certificates beyond OpenSSL's own: the depth, missing revocation lists, optional_no_ca. */
+/* Checks of client certificates beyond OpenSSL's own: the depth, missing revocation lists, what a responder says,
+ * optional_no_ca. */
 #include "conn/steps.h"
 
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 /* Bytes of a certificate. OpenSSL's limit for a whole session is 65,280; and tickets come back in a ClientHello, which
  * may have 64 KB. */
@@ -38,6 +40,22 @@ static int is_too_large(sl_conn_t *conn, X509 *certificate)
     return sl_client_hello_extension(conn->hello, TLSEXT_TYPE_session_ticket, &extension);
 }
 
+/* Of a certificate that has passed everything else. A certificate that issued itself is nobody's to revoke. */
+static long check_revocation(sl_conn_t *conn, X509_STORE_CTX *store)
+{
+    const sl_profile_t *profile = conn->vhost->profile;
+    int depth = X509_STORE_CTX_get_error_depth(store);
+    X509 *cert = X509_STORE_CTX_get_current_cert(store);
+    STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+
+    if (profile->ocsp_check == SL_OCSP_OFF || (profile->ocsp_check == SL_OCSP_LEAF && depth > 0))
+        return X509_V_OK;
+    if (!cert || X509_get_extension_flags(cert) & EXFLAG_SI)
+        return X509_V_OK;
+    return conn->host->check_revocation(
+        conn->baton, cert, depth + 1 < sk_X509_num(chain) ? sk_X509_value(chain, depth + 1) : NULL, &conn->revocation);
+}
+
 int sl_peer_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -58,7 +76,13 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
         X509_STORE_CTX_set_error(store, error = X509_V_ERR_CERT_CHAIN_TOO_LONG);
         ok = 0;
     }
-    if (!ok && profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && is_issuer_error(error)) {
+    if (ok && (error = (int)check_revocation(conn, store)) != X509_V_OK) {
+        X509_STORE_CTX_set_error(store, error);
+        ok = 0;
+    }
+    /* Who is to be asked about the certificate, if nobody knows who signed it? */
+    if (!ok && profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && is_issuer_error(error) &&
+        profile->ocsp_check == SL_OCSP_OFF) {
         conn->verify_generous = error;
         return 1;
     }

@@ -20,6 +20,7 @@
 #include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
+#include "httpd/client_ocsp.h"
 #include "httpd/decrypt.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -83,6 +84,11 @@ static sl_identity_t *answer_challenge(void *baton, const char *name)
     return sl_ssl_api_answer_challenge(link->c, link->server, name);
 }
 
+static long check_revocation(void *baton, X509 *cert, X509 *issuer, const char **words)
+{
+    return sl_client_ocsp_check(baton, cert, issuer, words);
+}
+
 static int show_ssl(void *baton, SSL *ssl)
 {
     sl_link_t *link = baton;
@@ -100,6 +106,7 @@ static sl_host_t host = {
     .put_session = sl_sessions_put,
     .get_session = sl_sessions_get,
     .remove_session = sl_sessions_remove,
+    .check_revocation = check_revocation,
 };
 
 /* ---- the machine, driven ---- */

@@ -3,6 +3,7 @@
 #include <http_config.h>
 
 #include "httpd/access.h"
+#include "httpd/client_ocsp.h"
 #include "httpd/conn_hooks.h"
 #include "httpd/directives.h"
 #include "httpd/env_export.h"
@@ -20,6 +21,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     sl_startup_register(pool);
     sl_conn_hooks_register(pool);
+    sl_client_ocsp_register(pool);
     sl_filter_in_register();
     sl_filter_out_register();
     sl_request_check_register(pool);

@@ -1,7 +1,9 @@
 /* Settings into an SSL_CTX.  Called once per distinct settings at start, through profile_set. */
 #include "profile/compile.h"
 
+#include "crypto/cert_text.h"
 #include "crypto/openssl_error.h"
+#include "crypto/pem.h"
 #include "profile/conf_cmd.h"
 #include "profile/policy.h"
 
@@ -186,6 +188,58 @@ static void set_trust(const sl_compile_t *in, apr_int64_t now)
         SSL_CTX_set_client_CA_list(profile->ctx, SSL_dup_CA_list(profile->trust->names));
 }
 
+static void load_responders(const sl_compile_t *in)
+{
+    const char *path = sl_settings_text(in->settings, SL_OCSP_RESPONDER_CERTS);
+    sl_origin_t origin = sl_settings_origin(in->settings, SL_OCSP_RESPONDER_CERTS);
+    sl_problem_t *why = sl_problems_new(in->problems, &origin);
+    sl_pem_t pem;
+
+    if (!path || sl_settings_is_refused(in->settings, SL_OCSP_RESPONDER_CERTS))
+        return;
+    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, in->scratch, why) == APR_SUCCESS) {
+        if (sk_X509_num(pem.certificates)) {
+            in->profile->ocsp_responders = pem.certificates;
+            pem.certificates = NULL;
+        }
+        else {
+            sl_problem_set(why, APR_EINVAL, path, "holds no certificate");
+        }
+        sl_pem_clear(&pem);
+    }
+    for (int i = 0; i < sk_X509_num(in->profile->ocsp_responders); i++)
+        sl_cert_settle(sk_X509_value(in->profile->ocsp_responders, i));
+    sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
+}
+
+static void warn_of_ocsp(const sl_compile_t *in, sl_row_id_t row, const char *advice, const char *reason)
+{
+    sl_origin_t origin = sl_settings_origin(in->settings, row);
+
+    sl_problems_add(in->problems, SL_PROBLEM_WARNING, NULL, &origin, in->host, advice, "%s", reason);
+}
+
+static void set_ocsp(const sl_compile_t *in)
+{
+    const sl_settings_t *settings = in->settings;
+    long check = sl_settings_number(settings, SL_OCSP_ENABLE);
+    const char *responder = sl_settings_text(settings, SL_OCSP_RESPONDER);
+
+    in->profile->ocsp_check = (int)(check & ~SL_OCSP_MISSING_OK);
+    in->profile->ocsp_missing_ok = (check & SL_OCSP_MISSING_OK) != 0;
+    if (in->profile->ocsp_check == SL_OCSP_OFF)
+        return;
+    load_responders(in);
+    if (responder && strncasecmp(responder, "http://", 7) && strncasecmp(responder, "https://", 8))
+        warn_of_ocsp(in, SL_OCSP_RESPONDER, "Write a URL as http://host:port/", "is no URL that can be asked");
+    if (!responder && sl_settings_number(settings, SL_OCSP_OVERRIDE))
+        warn_of_ocsp(in, SL_OCSP_OVERRIDE, "Set SSLOCSPDefaultResponder",
+                     "the responders that certificates name are not to be asked, and there is no other");
+    if (sl_settings_number(settings, SL_OCSP_NO_VERIFY))
+        warn_of_ocsp(in, SL_OCSP_NO_VERIFY, "Remove the directive",
+                     "whoever is on the way to a responder can make revoked certificates good");
+}
+
 static void set_verification(const sl_compile_t *in, apr_int64_t now)
 {
     const sl_settings_t *settings = in->settings;
@@ -197,6 +251,7 @@ static void set_verification(const sl_compile_t *in, apr_int64_t now)
     profile->verify_depth = (int)sl_settings_number(settings, SL_VERIFY_DEPTH);
     profile->crl_missing_ok = (sl_settings_number(settings, SL_CRL_CHECK) & SL_CRL_MISSING_OK) != 0;
     set_trust(in, now);
+    set_ocsp(in);
     if (in->problems->errors == errors && profile->verify_mode == SL_VERIFY_REQUIRE &&
         (!profile->trust || !profile->trust->store))
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01897", &origin, in->host,
@@ -254,5 +309,6 @@ void sl_profile_release(sl_profile_t *profile)
         return;
     SSL_CTX_free(profile->ctx);
     sl_trust_release(profile->trust);
+    sk_X509_pop_free(profile->ocsp_responders, X509_free);
     free(profile);
 }

@@ -18,6 +18,9 @@ typedef struct sl_profile_t {
     int verify_mode;         /* SL_VERIFY_... */
     int verify_depth;        /* longest chain above the client's certificate */
     int crl_missing_ok;
+    int ocsp_check;          /* SL_OCSP_...: of which client certificates a responder is asked; more in the settings */
+    int ocsp_missing_ok;     /* a certificate without a responder passes */
+    STACK_OF(X509) *ocsp_responders; /* believed beside the issuer; NULL: none */
     int tickets_by_client;   /* nobody set a number of TLS 1.3 tickets: the connection decides by its client */
     int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */
     unsigned char scope[32]; /* SHA-256 of what decides about client certificates: part of the session scope */

@@ -34,6 +34,8 @@ typedef enum {
     SL_KIND_CIPHERS,   /* SSLCipherSuite */
     SL_KIND_CONF_CMD,  /* SSLOpenSSLConfCmd */
     SL_KIND_CRL_CHECK, /* SSLCARevocationCheck */
+    SL_KIND_OCSP_CHECK, /* SSLOCSPEnable */
+    SL_KIND_URL,       /* http or https, with a host */
     SL_KIND_OPTIONS,   /* SSLOptions */
     SL_KIND_CACHE,     /* one of the row's words, or provider[:arguments] of a cache */
     SL_KIND_REMOVED,   /* refused; the words column says why */
@@ -77,6 +79,8 @@ enum {
 };
 /* SL_CRL_CHECK's number: an sl_crl_check_t, plus this bit. */
 enum { SL_CRL_MISSING_OK = 16 };
+/* SL_OCSP_ENABLE's number: one of these, plus the bit. */
+enum { SL_OCSP_OFF, SL_OCSP_LEAF, SL_OCSP_CHAIN, SL_OCSP_MISSING_OK = 16 };
 
 typedef struct sl_row_t {
     sl_row_id_t id;

@@ -7,6 +7,7 @@
 #include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <apr_uri.h>
 #include <errno.h>
 #include <limits.h>
 #include <openssl/ssl.h>
@@ -376,19 +377,44 @@ static apr_status_t read_conf_cmd(const sl_arguments_t *in)
     return rv;
 }
 
-static apr_status_t read_crl_check(const sl_arguments_t *in)
+/* How much is checked, and possibly that what cannot be checked passes. */
+static apr_status_t read_check(const sl_arguments_t *in, const char *words, const char *flag, long flag_bit)
 {
     apr_status_t rv = want(in, 1, 2);
     long check;
 
     if (rv != APR_SUCCESS)
         return rv;
-    check = word_index("none|leaf|chain", in->words[0], strlen(in->words[0]));
+    check = word_index(words, in->words[0], strlen(in->words[0]));
     if (check < 0)
         return wrong(in, "does not know '%s'; it takes %s", in->words[0], in->row->help);
-    if (in->count == 2 && strcasecmp(in->words[1], "no_crl_for_cert_ok"))
-        return wrong(in, "does not know the flag '%s': only no_crl_for_cert_ok", in->words[1]);
-    set_only(in, SL_CRL_CHECK, check | (in->count == 2 ? SL_CRL_MISSING_OK : 0), NULL);
+    if (in->count == 2 && strcasecmp(in->words[1], flag))
+        return wrong(in, "does not know the flag '%s': only %s", in->words[1], flag);
+    set_only(in, in->row->id, check | (in->count == 2 ? flag_bit : 0), NULL);
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_crl_check(const sl_arguments_t *in)
+{
+    return read_check(in, "none|leaf|chain", "no_crl_for_cert_ok", SL_CRL_MISSING_OK);
+}
+
+static apr_status_t read_ocsp_check(const sl_arguments_t *in)
+{
+    return read_check(in, "off|leaf|on", "no_ocsp_for_cert_ok", SL_OCSP_MISSING_OK);
+}
+
+static apr_status_t read_url(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, 1);
+    apr_uri_t uri;
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (apr_uri_parse(in->settings->pool, in->words[0], &uri) != APR_SUCCESS || !uri.scheme || !uri.hostname ||
+        (strcasecmp(uri.scheme, "http") && strcasecmp(uri.scheme, "https")))
+        return wrong(in, "must be a URL as http://host:port/, not '%s'", in->words[0]);
+    set_only(in, in->row->id, 0, in->words[0]);
     return APR_SUCCESS;
 }
 
@@ -452,6 +478,7 @@ static const read_kind_t readers[] = {
     [SL_KIND_TEXT] = read_text,       [SL_KIND_FILE] = read_file,         [SL_KIND_FILES] = read_file,
     [SL_KIND_DIR] = read_dir,         [SL_KIND_NOTHING] = read_nothing,   [SL_KIND_PROTOCOLS] = read_protocols,
     [SL_KIND_CIPHERS] = read_ciphers, [SL_KIND_CONF_CMD] = read_conf_cmd, [SL_KIND_CRL_CHECK] = read_crl_check,
+    [SL_KIND_OCSP_CHECK] = read_ocsp_check, [SL_KIND_URL] = read_url,
     [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,
     [SL_KIND_CACHE] = read_cache,
 };

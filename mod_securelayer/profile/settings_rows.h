@@ -67,6 +67,29 @@ SL_ROW(SL_VERIFY_CLIENT, "SSLVerifyClient", SL_KIND_WORD, SL_SERVER, SL_CHILD_WI
 SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 1,
        NULL, SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
 
+/* Client certificates, asked for at their CA's responder */
+SL_ROW(SL_OCSP_ENABLE, "SSLOCSPEnable", SL_KIND_OCSP_CHECK, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH,
+       "off, leaf, on [no_ocsp_for_cert_ok]: which client certificates an OCSP responder is asked about")
+SL_ROW(SL_OCSP_RESPONDER, "SSLOCSPDefaultResponder", SL_KIND_TEXT, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "URL of the responder for client certificates that name none")
+SL_ROW(SL_OCSP_OVERRIDE, "SSLOCSPOverrideResponder", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "on, off: only SSLOCSPDefaultResponder is asked, whatever certificates name")
+SL_ROW(SL_OCSP_SKEW, "SSLOCSPResponseTimeSkew", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 300, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "seconds that the clocks of responder and server may differ")
+SL_ROW(SL_OCSP_MAX_AGE, "SSLOCSPResponseMaxAge", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, -1, 2147483647, -1, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "seconds that a responder's answer counts (-1: until its nextUpdate)")
+SL_ROW(SL_OCSP_TIMEOUT, "SSLOCSPResponderTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 3600, 10, NULL,
+       SL_IN_PROFILE, "seconds for the whole exchange with a responder")
+SL_ROW(SL_OCSP_NONCE, "SSLOCSPUseRequestNonce", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "on, off: questions carry a nonce that the answer must repeat")
+SL_ROW(SL_OCSP_PROXY, "SSLOCSPProxyURL", SL_KIND_URL, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_PROFILE,
+       "URL of the HTTP proxy on the way to responders")
+SL_ROW(SL_OCSP_NO_VERIFY, "SSLOCSPNoVerify", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "on, off: the signature of an answer is not looked at (unsafe)")
+SL_ROW(SL_OCSP_RESPONDER_CERTS, "SSLOCSPResponderCertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
+       NULL, SL_IN_PROFILE | SL_FOR_AUTH, "file with certificates of responders that are believed beside the CA")
+
 /* Choice of the virtual host */
 SL_ROW(SL_STRICT_SNI, "SSLStrictSNIVHostCheck", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "on, off: refuse requests of clients that sent no server name")

@@ -22,7 +22,7 @@ sub make_variable {
     return split ' ', $r->{out};
 }
 my @flags = map { make_variable($_) } qw(DEFS APR_CFLAGS APU_CFLAGS OPENSSL_CFLAGS);
-my @libs  = map { make_variable($_) } qw(OPENSSL_LIBS APR_LIBS);
+my @libs  = map { make_variable($_) } qw(OPENSSL_LIBS CURL_LIBS APR_LIBS);
 
 # What stands in quotes in these sources, as libFuzzer's dictionary.
 sub dictionary {

@@ -46,6 +46,7 @@ for my $file (c_files()) {
             $needs{"$layer/$unit"}{"$folder/$other"} = $at if $folder && "$layer/$unit" ne "$folder/$other";
         }
         push @wrong, "$at: $layer may not include OpenSSL" if $name =~ m{^openssl/} && !$library{$layer}{'@openssl'};
+        push @wrong, "$at: $layer may not include libcurl" if $name =~ m{^curl/} && !$library{$layer}{'@curl'};
         push @wrong, "$at: $layer may not include httpd" if $httpd_header{$name} && !$library{$layer}{'@httpd'};
     }
 }

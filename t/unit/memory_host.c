@@ -230,6 +230,18 @@ static void remove_session(void *baton, const unsigned char *id, apr_size_t id_l
         apr_hash_set(memory->kept, id, (apr_ssize_t)id_length, NULL);
 }
 
+static long check_revocation(void *baton, X509 *cert, X509 *issuer, const char **words)
+{
+    memory_host_t *memory = baton;
+
+    memory->revocation_checks++;
+    memory->last_issuer = issuer;
+    if (!memory->revoked || X509_cmp(cert, memory->revoked))
+        return X509_V_OK;
+    *words = "the responder says so";
+    return X509_V_ERR_CERT_REVOKED;
+}
+
 static apr_status_t free_memory(void *baton)
 {
     memory_host_t *memory = baton;
@@ -253,6 +265,7 @@ memory_host_t *memory_host_make(apr_pool_t *pool)
         .put_session = put_session,
         .get_session = get_session,
         .remove_session = remove_session,
+        .check_revocation = check_revocation,
     };
     memory_host_t *memory = apr_pcalloc(pool, sizeof(*memory));
 

@@ -58,6 +58,9 @@ struct memory_host_t {
     const char *protocols;       /* "h2,http/1.1": in the server's order of preference; NULL: none */
     sl_identity_t *challenge;    /* answers for challenge_name */
     const char *challenge_name;
+    X509 *revoked;               /* whom check_revocation() refuses; NULL: nobody */
+    X509 *last_issuer;           /* it was told; gone with the connection */
+    int revocation_checks;
     int searches, alpn_choices, challenges; /* how often the callbacks were called */
     apr_pool_t *conn_pool;
     sl_conn_t *conn;

@@ -465,6 +465,54 @@ static void test_too_large_for_a_ticket(void **state)
     assert_success(&t, version, huge, NULL);
 }
 
+/* Which certificates the host is asked about, and that its word counts. */
+static void test_revocation_is_asked_for(void **state)
+{
+    setup_t t = make(*state);
+
+    BOTH_VERSIONS(version)
+    {
+        t.memory->revoked = NULL;
+        t.memory->revocation_checks = 0;
+        serve(&t, "SSLVerifyClient require\nSSLVerifyDepth 2");
+        assert_int_equal(shake_with(&t, version, t.below, t.intermediate), SL_STATE_OPEN);
+        assert_int_equal(t.memory->revocation_checks, 0);
+        serve(&t, "SSLVerifyClient require\nSSLVerifyDepth 2\nSSLOCSPEnable leaf");
+        assert_int_equal(shake_with(&t, version, t.below, t.intermediate), SL_STATE_OPEN);
+        assert_int_equal(t.memory->revocation_checks, 1);
+        t.memory->revoked = t.intermediate->cert;
+        assert_int_equal(shake_with(&t, version, t.below, t.intermediate), SL_STATE_OPEN);
+        serve(&t, "SSLVerifyClient require\nSSLVerifyDepth 2\nSSLOCSPEnable on");
+        assert_int_equal(shake_with(&t, version, t.below, t.intermediate), SL_STATE_FAILED);
+        assert_int_equal(t.memory->conn->verify_error, X509_V_ERR_CERT_REVOKED);
+        assert_int_equal(t.memory->alert_received, SSL_AD_CERTIFICATE_REVOKED);
+        assert_string_equal(sl_hint(t.memory->conn, t.pool),
+                            "the client's certificate was not accepted: the responder says so");
+        t.memory->revoked = NULL;
+        t.memory->revocation_checks = 0;
+        assert_int_equal(shake_with(&t, version, t.below, t.intermediate), SL_STATE_OPEN);
+        assert_int_equal(t.memory->revocation_checks, 2); /* the root is nobody's to revoke */
+    }
+}
+
+/* What has not passed is not asked about, and optional_no_ca forgives nothing that nobody can be asked about. */
+static void test_revocation_and_strangers(void **state)
+{
+    setup_t t = make(*state);
+
+    BOTH_VERSIONS(version)
+    {
+        t.memory->revocation_checks = 0;
+        serve(&t, "SSLVerifyClient optional\nSSLOCSPEnable on");
+        assert_int_equal(shake_with(&t, version, t.stranger, NULL), SL_STATE_FAILED);
+        serve(&t, "SSLVerifyClient optional_no_ca\nSSLOCSPEnable on");
+        assert_int_equal(shake_with(&t, version, t.stranger, NULL), SL_STATE_FAILED);
+        assert_int_equal(t.memory->revocation_checks, 0);
+        assert_int_equal(shake_with(&t, version, t.direct, NULL), SL_STATE_OPEN);
+        assert_int_equal(t.memory->revocation_checks, 1);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_none),
     UNIT_TEST(test_optional),
@@ -484,6 +532,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_first_error),
     UNIT_TEST(test_crl_directory),
     UNIT_TEST(test_too_large_for_a_ticket),
+    UNIT_TEST(test_revocation_is_asked_for),
+    UNIT_TEST(test_revocation_and_strangers),
 };
 
 UNIT_MAIN(tests)

@@ -1,0 +1,120 @@
+/* Is a client's certificate revoked?  conn/peer.c asks here once the chain and its CRLs are in order.
+ *
+ * The thread of the handshake waits for the responder: OpenSSL's verification can't be left and taken up again. No more
+ * than one waits for the same certificate's answer over the network, and none longer than SSLOCSPResponderTimeout. */
+#include "httpd/client_ocsp.h"
+
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_strings.h>
+#include <openssl/x509_vfy.h>
+
+#include "crypto/cert_text.h"
+#include "httpd/module_config.h"
+#include "ocsp/answers.h"
+
+APLOG_USE_MODULE(sl);
+
+static sl_answers_t *answers; /* of this child; NULL if no virtual host asks */
+
+static const char *responder_for(const sl_settings_t *settings, X509 *cert, apr_pool_t *pool)
+{
+    const char *fallback = sl_settings_text(settings, SL_OCSP_RESPONDER);
+    apr_array_header_t *urls;
+
+    if (sl_settings_number(settings, SL_OCSP_OVERRIDE))
+        return fallback;
+    urls = sl_ocsp_urls(pool, cert);
+    return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : fallback;
+}
+
+static void fill(sl_ask_t *ask, const sl_vhost_t *vhost)
+{
+    const sl_settings_t *settings = vhost->settings;
+
+    ask->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
+    ask->nonce = sl_settings_number(settings, SL_OCSP_NONCE) != 0;
+    ask->timeout = apr_time_from_sec(sl_settings_number(settings, SL_OCSP_TIMEOUT));
+    ask->rules.now = apr_time_sec(apr_time_now());
+    ask->rules.skew = sl_settings_number(settings, SL_OCSP_SKEW);
+    ask->rules.max_age = sl_settings_number(settings, SL_OCSP_MAX_AGE);
+    ask->rules.unsigned_ok = sl_settings_number(settings, SL_OCSP_NO_VERIFY) != 0;
+    ask->rules.responders = vhost->profile->ocsp_responders;
+}
+
+static long judge(sl_ocsp_status_t status, const char *url, const char **words, apr_pool_t *pool)
+{
+    if (status == SL_OCSP_GOOD)
+        return X509_V_OK;
+    *words = apr_psprintf(pool, "the OCSP responder %s says it is %s", url, sl_ocsp_status_word(status));
+    return status == SL_OCSP_REVOKED ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
+static long ask_responder(sl_link_t *link, sl_ask_t *ask, const char **words, apr_pool_t *scratch)
+{
+    const sl_vhost_t *vhost = link->tls->vhost;
+    sl_problem_t *why = sl_problem_make(scratch);
+    sl_ocsp_status_t status;
+    int asked;
+
+    fill(ask, vhost);
+    if (sl_answers_get(answers, &status, vhost->profile->scope, ask, &asked, scratch, why) == APR_SUCCESS)
+        return judge(status, ask->url, words, link->c->pool);
+    *words = apr_pstrcat(link->c->pool, "no OCSP answer about it: ", sl_problem_text(why, scratch), NULL);
+    if (asked)
+        ap_log_cerror(APLOG_MARK, APLOG_WARNING, 0, link->c,
+                      "SL0140: OCSP: whether the client certificate of %s is revoked can't be told, so it is refused: "
+                      "%s",
+                      sl_cert_text_dn_for_log(scratch, ask->cert, SL_DN_SUBJECT), sl_problem_text(why, scratch));
+    return X509_V_ERR_APPLICATION_VERIFICATION;
+}
+
+long sl_client_ocsp_check(sl_link_t *link, X509 *cert, X509 *issuer, const char **words)
+{
+    const sl_vhost_t *vhost = link->tls->vhost;
+    sl_ask_t ask;
+    apr_pool_t *scratch;
+    long error = X509_V_ERR_APPLICATION_VERIFICATION;
+
+    apr_pool_create(&scratch, link->c->pool);
+    memset(&ask, 0, sizeof(ask));
+    ask.cert = cert;
+    ask.issuer = issuer;
+    ask.url = responder_for(vhost->settings, cert, scratch);
+    if (!ask.url && vhost->profile->ocsp_missing_ok)
+        error = X509_V_OK;
+    else if (!ask.url)
+        *words = "it names no OCSP responder, and SSLOCSPDefaultResponder is not set";
+    else if (!issuer || !answers)
+        *words = "its issuer is not known, so no OCSP responder can be asked";
+    else
+        error = ask_responder(link, &ask, words, scratch);
+    apr_pool_destroy(scratch);
+    return error;
+}
+
+static int is_wanted(const server_rec *main_server)
+{
+    for (const server_rec *s = main_server; s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+
+        if (vhost && vhost->profile->ocsp_check != SL_OCSP_OFF)
+            return 1;
+    }
+    return 0;
+}
+
+static void child_init(apr_pool_t *pool, server_rec *s)
+{
+    if (!is_wanted(s))
+        return;
+    sl_fetch_init();
+    answers = sl_answers_make(pool);
+}
+
+void sl_client_ocsp_register(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -38,9 +38,24 @@ sl_session_cache_t *sl_session_cache_make(apr_pool_t *pool, const sl_store_t *st
 
 /* ---- a store that fails ---- */
 
-static int is_paused(const sl_session_cache_t *cache)
+/* Seconds that one thread has to find out whether a store works again, before another one tries. */
+#define LONGEST_TRIAL 60
+
+typedef enum { DO_NOT_ASK, ASK, TRY } permit_t;
+
+/* A store that hangs holds whoever asks it: once its pause is over one thread tries, and the others go on without. */
+static permit_t may_ask(sl_session_cache_t *cache)
 {
-    return (apr_uint64_t)sl_world_now(cache->world) < atomic_load(&cache->pause_until);
+    apr_uint64_t now = (apr_uint64_t)sl_world_now(cache->world), until = atomic_load(&cache->pause_until);
+
+    if (now < until)
+        return DO_NOT_ASK;
+    if (!atomic_load(&cache->pause))
+        return ASK;
+    return atomic_compare_exchange_strong(&cache->pause_until, &until,
+                                          now + (apr_uint64_t)apr_time_from_sec(LONGEST_TRIAL))
+               ? TRY
+               : DO_NOT_ASK;
 }
 
 apr_int64_t sl_session_cache_pause(const sl_session_cache_t *cache)
@@ -50,25 +65,38 @@ apr_int64_t sl_session_cache_pause(const sl_session_cache_t *cache)
     return left > 0 ? (left + APR_USEC_PER_SEC - 1) / APR_USEC_PER_SEC : 0;
 }
 
-/* What the store answered, and what follows from it. Threads that were under way together fail together: the first one
- * tells. */
-static apr_status_t judge(sl_session_cache_t *cache, apr_status_t status)
+/* 0 if another thread told of this failure already: those that were under way together fail together. */
+static int begin_pause(sl_session_cache_t *cache, permit_t permit)
 {
-    apr_uint64_t now = (apr_uint64_t)sl_world_now(cache->world), until = atomic_load(&cache->pause_until);
-    int pause;
+    int works = 0, pause = atomic_load(&cache->pause) * 2;
 
+    if (permit == TRY)
+        atomic_store(&cache->pause, pause = pause < LONGEST_PAUSE ? pause : LONGEST_PAUSE);
+    else if (atomic_compare_exchange_strong(&cache->pause, &works, FIRST_PAUSE))
+        pause = FIRST_PAUSE;
+    else
+        return 0;
+    atomic_store(&cache->pause_until, (apr_uint64_t)(sl_world_now(cache->world) + apr_time_from_sec(pause)));
+    return 1;
+}
+
+/* What the store answered, and what follows from it. That there is nothing is no sign of life: redis answers so for a
+ * server that is gone. */
+static apr_status_t judge(sl_session_cache_t *cache, permit_t permit, apr_status_t status)
+{
     if (status == APR_SUCCESS) {
         atomic_store(&cache->pause, 0);
+        if (permit == TRY)
+            atomic_store(&cache->pause_until, 0);
         return APR_SUCCESS;
     }
-    if (APR_STATUS_IS_NOTFOUND(status) || APR_STATUS_IS_ENOSPC(status))
+    if (APR_STATUS_IS_NOTFOUND(status) || APR_STATUS_IS_ENOSPC(status)) {
+        if (permit == TRY)
+            atomic_store(&cache->pause_until, 0);
         return status;
-    pause = atomic_load(&cache->pause) * 2;
-    pause = pause < FIRST_PAUSE ? FIRST_PAUSE : pause > LONGEST_PAUSE ? LONGEST_PAUSE : pause;
-    if (now < until ||
-        !atomic_compare_exchange_strong(&cache->pause_until, &until, now + (apr_uint64_t)apr_time_from_sec(pause)))
+    }
+    if (!begin_pause(cache, permit))
         return APR_EBUSY;
-    atomic_store(&cache->pause, pause);
     return APR_STATUS_IS_EBUSY(status) ? APR_EGENERAL : status;
 }
 
@@ -148,20 +176,22 @@ apr_status_t sl_session_cache_put(sl_session_cache_t *cache, const sl_sealer_t *
     const unsigned char *id = SSL_SESSION_get_id(session, &id_length);
     unsigned char *sealed;
     apr_size_t length = 0;
+    permit_t permit;
     apr_status_t rv;
 
     if (!id_length || timeout <= 0)
         return APR_NOTFOUND;
-    if (is_paused(cache))
-        return APR_EBUSY;
     sealed = malloc(SL_SESSION_MOST);
     if (!sealed)
         return APR_ENOSPC;
     rv = seal(sealer, session, apr_time_sec(now) + timeout, sealed, &length);
-    if (rv == APR_SUCCESS) {
+    if (rv == APR_SUCCESS && (permit = may_ask(cache)) != DO_NOT_ASK) {
         rv = cache->store->put(cache->store->baton, id, id_length, sealed, length, now + apr_time_from_sec(timeout),
                                scratch);
-        rv = judge(cache, APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv); /* no server, as redis has it */
+        rv = judge(cache, permit, APR_STATUS_IS_NOTFOUND(rv) ? APR_EGENERAL : rv); /* no server, as redis has it */
+    }
+    else if (rv == APR_SUCCESS) {
+        rv = APR_EBUSY;
     }
     free(sealed);
     return rv;
@@ -172,17 +202,17 @@ apr_status_t sl_session_cache_get(sl_session_cache_t *cache, const sl_sealer_t *
 {
     apr_size_t length = SL_SESSION_MOST;
     unsigned char *sealed;
+    permit_t permit;
     apr_status_t rv;
 
     *session = NULL;
-    if (!id_length)
-        return APR_NOTFOUND;
-    if (is_paused(cache))
-        return APR_EBUSY;
-    sealed = malloc(SL_SESSION_MOST);
+    sealed = id_length ? malloc(SL_SESSION_MOST) : NULL;
     if (!sealed)
         return APR_NOTFOUND;
-    rv = judge(cache, cache->store->get(cache->store->baton, id, id_length, sealed, &length, scratch));
+    permit = may_ask(cache);
+    rv = permit == DO_NOT_ASK
+             ? APR_EBUSY
+             : judge(cache, permit, cache->store->get(cache->store->baton, id, id_length, sealed, &length, scratch));
     if (rv == APR_SUCCESS) {
         *session = open_sealed(cache, sealer, id, id_length, sealed, length);
         rv = *session ? APR_SUCCESS : APR_NOTFOUND;
@@ -194,9 +224,12 @@ apr_status_t sl_session_cache_get(sl_session_cache_t *cache, const sl_sealer_t *
 apr_status_t sl_session_cache_remove(sl_session_cache_t *cache, const unsigned char *id, apr_size_t id_length,
                                      apr_pool_t *scratch)
 {
+    permit_t permit;
+
     if (!id_length)
         return APR_NOTFOUND;
-    if (is_paused(cache))
+    permit = may_ask(cache);
+    if (permit == DO_NOT_ASK)
         return APR_EBUSY;
-    return judge(cache, cache->store->remove(cache->store->baton, id, id_length, scratch));
+    return judge(cache, permit, cache->store->remove(cache->store->baton, id, id_length, scratch));
 }

@@ -21,6 +21,7 @@ typedef struct setup_t {
     apr_time_t now;
     apr_status_t failure; /* of the store; APR_SUCCESS: it works */
     int asked;
+    apr_status_t meanwhile; /* what somebody else gets who asks while the store is being asked; 1: nobody does */
     unsigned char mask;   /* the sealer's key */
     sl_store_t store;
     sl_sealer_t sealer;
@@ -51,8 +52,13 @@ static apr_status_t get(void *baton, const unsigned char *key, apr_size_t key_le
     setup_t *t = baton;
     const entry_t *entry = apr_hash_get(t->entries, key, (apr_ssize_t)key_length);
 
-    (void)scratch;
     t->asked++;
+    if (t->meanwhile != 1) {
+        apr_status_t wanted = t->meanwhile;
+
+        t->meanwhile = 1;
+        assert_int_equal(sl_session_cache_remove(t->cache, key, key_length, scratch), wanted);
+    }
     if (t->failure != APR_SUCCESS)
         return t->failure;
     if (!entry)
@@ -128,6 +134,7 @@ static setup_t *make(apr_pool_t *pool)
     t->store = (sl_store_t){put, get, take_out, t};
     t->sealer = (sl_sealer_t){seal, open_sealed, t};
     t->world = (sl_world_t){clock_of, t};
+    t->meanwhile = 1;
     t->cache = sl_session_cache_make(pool, &t->store, &t->world);
     return t;
 }
@@ -326,9 +333,32 @@ static void test_store_down(void **state)
     assert_int_equal(sl_session_cache_pause(t->cache), 1);
 }
 
+/* A server may take seconds to fail: while one thread finds out whether it is back, the others do without. */
+static void test_one_tries(void **state)
+{
+    setup_t *t = make(*state);
+
+    t->failure = APR_TIMEUP;
+    t->meanwhile = APR_TIMEUP; /* both were under way when it began: one tells */
+    assert_int_equal(get_session(t, first_id), APR_EBUSY);
+    t->now += apr_time_from_sec(1);
+    t->meanwhile = APR_EBUSY;
+    assert_int_equal(get_session(t, first_id), APR_TIMEUP);
+    t->now += apr_time_from_sec(2);
+    t->failure = APR_NOTFOUND;
+    t->meanwhile = APR_EBUSY;
+    assert_int_equal(get_session(t, first_id), APR_NOTFOUND);
+    t->failure = APR_SUCCESS;
+    t->meanwhile = APR_EBUSY;
+    assert_int_equal(get_session(t, first_id), APR_NOTFOUND); /* no more than that: it still is on trial */
+    assert_int_equal(put_session(t, first_id, 300, 0), APR_SUCCESS);
+    t->meanwhile = APR_SUCCESS;
+    assert_int_equal(get_session(t, first_id), APR_SUCCESS);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_round_trip), UNIT_TEST(test_time),    UNIT_TEST(test_tampering),  UNIT_TEST(test_nonsense),
-    UNIT_TEST(test_size),       UNIT_TEST(test_no_seal), UNIT_TEST(test_store_down),
+    UNIT_TEST(test_size),       UNIT_TEST(test_no_seal), UNIT_TEST(test_store_down), UNIT_TEST(test_one_tries),
 };
 
 UNIT_MAIN(tests)

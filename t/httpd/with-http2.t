@@ -86,7 +86,7 @@ sub failing_streams {
     my ($client) = @_;
     my $r = parallel($client, [], '/1000003', '/none', '/cgi-bin/bytes.pl?3000,length=900000', '/1000003');
     is($r->{codes}[1], 404, 'a stream may be refused');
-    isnt($r->{status}, 0, '... another breaks off');
+    ok($r->{status} || $r->{err} =~ /curl: \(\d+\)/, '... another breaks off'); # curl -Z may forget the status of one
     is_deeply([@{ $r->{digests} }[0, 3]], [(digest(1000003)) x 2], '... the others on the connection are whole');
     is($r->{connects}, 1, '... and it is one connection');
     return;

@@ -29,8 +29,14 @@
  * each of its writes leave at once may remove it from c->output_filters; what it holds goes out first. */
 #define SECURELAYER_COALESCE_FILTER_NAME "SSL/TLS Coalescing Filter"
 
+/* In front of a request's body (AP_FTYPE_PROTOCOL) when that had to be read before the client was asked for a
+ * certificate. */
+#define SECURELAYER_BUFFER_FILTER_NAME "SSL/TLS Buffer"
+
 /* Request notes set by the module. */
-#define SECURELAYER_NOTE_FORBIDDEN "ssl-access-forbidden" /* "1": SSLRequireSSL said no */
+#define SECURELAYER_NOTE_FORBIDDEN "ssl-access-forbidden" /* "1": SSLRequireSSL or SSLRequire said no */
 #define SECURELAYER_NOTE_SECURE_RENEG "ssl-secure-reneg"  /* "1" or "0" (RFC 5746) */
+/* "verify-client" or "cipher-suite": what the 403 of an HTTP/2 request is for; HTTP/1.1 would do. */
+#define SECURELAYER_NOTE_RENEGOTIATE_FORBIDDEN "ssl-renegotiate-forbidden"
 
 #endif

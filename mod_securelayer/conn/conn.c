@@ -189,3 +189,8 @@ int sl_conn_peer_closed(const sl_conn_t *conn)
     /* OpenSSL takes the bare end of the stream for a close_notify (SSL_OP_IGNORE_UNEXPECTED_EOF). */
     return conn->ssl && SSL_get_shutdown(conn->ssl) & SSL_RECEIVED_SHUTDOWN && !BIO_eof(SSL_get_rbio(conn->ssl));
 }
+
+X509 *sl_conn_peer(const sl_conn_t *conn)
+{
+    return conn->ssl && conn->verify_error == X509_V_OK ? SSL_get0_peer_certificate(conn->ssl) : NULL;
+}

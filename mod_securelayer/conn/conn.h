@@ -18,6 +18,7 @@ typedef enum {
     SL_STATE_START,     /* virtual host chosen, SSL to be made */
     SL_STATE_HANDSHAKE, /* OpenSSL at work */
     SL_STATE_OPEN,      /* application data may flow */
+    SL_STATE_REAUTH,    /* open, and the client is being asked for a certificate or other suites */
     SL_STATE_PLAIN,     /* the client speaks plain HTTP: bytes pass unchanged */
     SL_STATE_CLOSED,    /* close_notify sent, or given up */
     SL_STATE_FAILED,
@@ -40,11 +41,18 @@ typedef struct sl_conn_t {
     int name_known;            /* a virtual host has that name */
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
     const char *alpn;          /* protocol agreed on; NULL if none */
+    int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
     apr_status_t read_status;  /* of the host's last read for OpenSSL; APR_SUCCESS if it was not asked since */
     int session_kept;          /* the host keeps a session of this connection under its id */
     int barren;                /* reads in a row that gave no application data, though bytes came */
-    /* Facts of the handshake, frozen in SL_STATE_OPEN */
+    /* What the client was asked for: by the virtual host, later perhaps more by a section (reauth.h) */
+    int verify_mode;           /* SL_VERIFY_... */
+    int verify_depth;
+    int reauthenticated;       /* asked again since the handshake: sessions made from then on lead nowhere */
+    int reauth_asked;          /* SL_STATE_REAUTH: the request is sent */
+    int reauth_finished;       /* SL_STATE_REAUTH: the client's last message is there */
+    /* Facts of the handshake and of what the client was asked later, frozen in SL_STATE_OPEN */
     long verify_error;         /* X509_V_...: first error of the client's chain, X509_V_OK if none */
     int verify_generous;       /* X509_V_... that was forgiven: no CA of ours signed it (optional_no_ca); else 0 */
     const char *revocation;    /* why a certificate of the client did not pass check_revocation(); NULL: none failed */
@@ -67,6 +75,9 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
  * APR_ECONNABORTED after a TLS error. Write: all of it, in records of at most 16 KiB, or an error. */
 apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length);
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length);
+
+/* The client's certificate, borrowed; NULL if it showed none, or one that failed when a section asked for it. */
+X509 *sl_conn_peer(const sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */
 void sl_conn_close(sl_conn_t *conn, int notify);

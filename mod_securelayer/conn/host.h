@@ -36,6 +36,9 @@ typedef struct sl_host_t {
      * X509_V_OK, or the error (X509_V_ERR_...) and *words for people, which live as long as the connection. Asked only
      * if the profile says so (SSLOCSPEnable). */
     long (*check_revocation)(void *baton, X509 *cert, X509 *issuer, const char **words);
+    /* Takes application data that came before the client answered to SL_STATE_REAUTH; a failure ends the connection,
+     * and so does NULL. */
+    apr_status_t (*keep)(void *baton, const unsigned char *bytes, apr_size_t length);
     const sl_world_t *world;
 } sl_host_t;
 

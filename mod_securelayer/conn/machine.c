@@ -15,6 +15,7 @@ static const sl_step_function_t steps[] = {
     [SL_STATE_START] = sl_step_start,
     [SL_STATE_HANDSHAKE] = sl_step_handshake,
     [SL_STATE_OPEN] = NULL,
+    [SL_STATE_REAUTH] = sl_step_reauth,
     [SL_STATE_PLAIN] = NULL,
     [SL_STATE_CLOSED] = NULL,
     [SL_STATE_FAILED] = NULL,
@@ -49,6 +50,8 @@ static int check_hello(SSL *ssl, int *alert, void *unused)
     sl_conn_t *conn = SSL_get_app_data(ssl);
 
     (void)unused;
+    if (conn->state == SL_STATE_REAUTH) /* its name is looked at by check_name(), its protocols by select_alpn() */
+        return SSL_CLIENT_HELLO_SUCCESS;
     if (conn->hello && is_same(ssl, conn->hello, TLSEXT_TYPE_server_name) &&
         is_same(ssl, conn->hello, TLSEXT_TYPE_application_layer_protocol_negotiation))
         return SSL_CLIENT_HELLO_SUCCESS;
@@ -76,14 +79,33 @@ static int check_name(SSL *ssl, int *alert, void *unused)
     return conn->name_known ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
+/* A renegotiation keeps the protocol that the connection has. */
+static int select_same(const sl_conn_t *conn, const unsigned char **chosen, unsigned char *chosen_length,
+                       const unsigned char *list, unsigned int length)
+{
+    apr_size_t wanted = conn->alpn ? strlen(conn->alpn) : 0;
+
+    for (unsigned int at = 0; wanted && at < length && list[at] < length - at; at += list[at] + 1u) {
+        if (list[at] == wanted && !memcmp(list + at + 1, conn->alpn, wanted)) {
+            *chosen = (const unsigned char *)conn->alpn;
+            *chosen_length = (unsigned char)wanted;
+            return SSL_TLSEXT_ERR_OK;
+        }
+    }
+    return wanted ? SSL_TLSEXT_ERR_ALERT_FATAL : SSL_TLSEXT_ERR_NOACK;
+}
+
 static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *list,
                        unsigned int length, void *unused)
 {
     sl_conn_t *conn = SSL_get_app_data(ssl);
-    apr_array_header_t *offered = sl_alpn_names(conn->hello_pool, list, length);
+    apr_array_header_t *offered;
     const char *name;
 
     (void)unused;
+    if (conn->state == SL_STATE_REAUTH)
+        return select_same(conn, chosen, chosen_length, list, length);
+    offered = sl_alpn_names(conn->hello_pool, list, length);
     if (!offered) {
         conn->failure.reason = SL_FAIL_BAD_HELLO;
         return SSL_TLSEXT_ERR_ALERT_FATAL;

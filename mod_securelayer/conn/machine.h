@@ -1,5 +1,5 @@
-/* The state machine of a connection: takes the handshake as far as the bytes at hand allow, and says what it waits
- * for.  Never blocks by itself: if the host's read waits, it waits. */
+/* The state machine of a connection: takes the handshake (or SL_STATE_REAUTH) as far as the bytes at hand allow, and
+ * says what it waits for.  Never blocks by itself: if the host's read waits, it waits. */
 #ifndef SL_CONN_MACHINE_H
 #define SL_CONN_MACHINE_H
 

@@ -72,7 +72,7 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
         X509_STORE_CTX_set_error(store, conn->verify_generous); /* what was found before still stands */
         ok = 1;
     }
-    if (ok && X509_STORE_CTX_get_error_depth(store) > profile->verify_depth) {
+    if (ok && X509_STORE_CTX_get_error_depth(store) > conn->verify_depth) {
         X509_STORE_CTX_set_error(store, error = X509_V_ERR_CERT_CHAIN_TOO_LONG);
         ok = 0;
     }
@@ -81,7 +81,7 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
         ok = 0;
     }
     /* Who is to be asked about the certificate, if nobody knows who signed it? */
-    if (!ok && profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && is_issuer_error(error) &&
+    if (!ok && conn->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && is_issuer_error(error) &&
         profile->ocsp_check == SL_OCSP_OFF) {
         conn->verify_generous = error;
         return 1;
@@ -91,5 +91,5 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
     /* certificate_expired would be a lie about the client's certificate. */
     if (!ok && error == X509_V_ERR_CRL_HAS_EXPIRED)
         X509_STORE_CTX_set_error(store, X509_V_ERR_DIFFERENT_CRL_SCOPE);
-    return ok;
+    return ok || conn->state == SL_STATE_REAUTH; /* there the answer to the request says what is wrong */
 }

@@ -14,7 +14,7 @@ static int put(SSL *ssl, SSL_SESSION *session)
 {
     sl_conn_t *conn = SSL_get_app_data(ssl);
 
-    if (!conn || !conn->host->put_session || conn->challenge)
+    if (!conn || !conn->host->put_session || conn->challenge || conn->reauthenticated)
         return 0;
     if (SSL_version(ssl) >= TLS1_3_VERSION && has_stateless_tickets(ssl))
         return 0;

@@ -68,29 +68,38 @@ static void freeze_facts(sl_conn_t *conn)
 
     conn->handshake_time = sl_world_now(conn->host->world) - conn->began;
     /* A resumed session brings the result of its first handshake along: the same scope means the same policy. */
-    if (conn->vhost->profile->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && result != X509_V_OK)
+    if (conn->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && result != X509_V_OK)
         conn->verify_generous = (int)result;
     conn->failure.alert_received = conn->failure.alert_sent = -1;
     let_hello_go(conn);
 }
 
-sl_step_t sl_step_handshake(sl_conn_t *conn)
+void sl_step_prepare(sl_conn_t *conn)
 {
-    unsigned long error;
-    int rv, want;
-
     sl_openssl_error_clear();
     conn->read_status = APR_SUCCESS;
-    rv = SSL_do_handshake(conn->ssl);
-    if (rv == 1) {
-        conn->state = SL_STATE_OPEN;
-        freeze_facts(conn);
-        return SL_STEP_DONE;
-    }
-    want = SSL_get_error(conn->ssl, rv);
-    if (want == SSL_ERROR_WANT_READ)
+}
+
+sl_step_t sl_step_look(sl_conn_t *conn, int rv)
+{
+    unsigned long error;
+
+    if (SSL_get_error(conn->ssl, rv) == SSL_ERROR_WANT_READ)
         return conn->read_status == APR_SUCCESS ? SL_STEP_ON : SL_STEP_READ;
     error = ERR_peek_error();
     sl_conn_fail(conn, classify(conn, error), error ? sl_openssl_error_take(conn->pool) : NULL);
+    return SL_STEP_DONE;
+}
+
+sl_step_t sl_step_handshake(sl_conn_t *conn)
+{
+    int rv;
+
+    sl_step_prepare(conn);
+    rv = SSL_do_handshake(conn->ssl);
+    if (rv != 1)
+        return sl_step_look(conn, rv);
+    conn->state = SL_STATE_OPEN;
+    freeze_facts(conn);
     return SL_STEP_DONE;
 }

@@ -47,16 +47,19 @@ static void forbid_sessions(SSL *ssl)
     SSL_set_num_tickets(ssl, 0);
 }
 
-/* Sessions belong to a virtual host, its policy, and the name that was asked for (RFC 6066 section 3). */
-static int set_session_scope(sl_conn_t *conn)
+/* Sessions belong to a virtual host, its policy, and the name that was asked for (RFC 6066 section 3). What a section
+ * asked for is no virtual host's policy: no handshake has that scope. */
+int sl_step_set_scope(sl_conn_t *conn)
 {
     const sl_vhost_t *vhost = conn->vhost;
-    unsigned char both[sizeof(vhost->session_scope) + SL_HOST_MAX], digest[sizeof(vhost->session_scope)];
+    unsigned char both[sizeof(vhost->session_scope) + SL_HOST_MAX + 1], digest[sizeof(vhost->session_scope)];
     apr_size_t length = conn->name ? strlen(conn->name) : 0;
 
     memcpy(both, vhost->session_scope, sizeof(vhost->session_scope));
     if (length)
         memcpy(both + sizeof(vhost->session_scope), conn->name, length);
+    if (conn->reauthenticated)
+        both[sizeof(vhost->session_scope) + length++] = '/';
     return EVP_Digest(both, sizeof(vhost->session_scope) + length, digest, NULL, EVP_sha256(), NULL) == 1 &&
            SSL_set_session_id_context(conn->ssl, digest, sizeof(digest)) == 1;
 }
@@ -69,14 +72,16 @@ static void set_verification(sl_conn_t *conn)
         [SL_VERIFY_REQUIRE] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
         [SL_VERIFY_OPTIONAL_NO_CA] = SSL_VERIFY_PEER,
     };
-    int mode = conn->challenge ? SSL_VERIFY_NONE : modes[conn->vhost->profile->verify_mode];
 
-    SSL_set_verify(conn->ssl, mode, sl_peer_verify);
+    conn->verify_mode = conn->challenge ? SL_VERIFY_NONE : conn->vhost->profile->verify_mode;
+    conn->verify_depth = conn->vhost->profile->verify_depth;
+    SSL_set_verify(conn->ssl, modes[conn->verify_mode], sl_peer_verify);
 }
 
 sl_step_t sl_step_start(sl_conn_t *conn)
 {
     BIO *bio = sl_bio_host_new(conn);
+    sl_reader_t extension;
 
     sl_openssl_error_clear();
     conn->ssl = bio ? SSL_new(conn->vhost->profile->ctx) : NULL;
@@ -87,12 +92,13 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     }
     SSL_set_bio(conn->ssl, bio, bio);
     SSL_set_app_data(conn->ssl, conn);
+    conn->offers_reauth = sl_client_hello_extension(conn->hello, TLSEXT_TYPE_post_handshake_auth, &extension);
     if (is_challenge(conn))
         conn->challenge = conn->host->answer_challenge(conn->baton, conn->name);
     set_verification(conn);
     if (conn->challenge)
         forbid_sessions(conn->ssl);
-    if (!set_session_scope(conn)) {
+    if (!sl_step_set_scope(conn)) {
         sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
         return SL_STEP_DONE;
     }

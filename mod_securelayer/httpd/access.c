@@ -8,6 +8,7 @@
 #include <http_ssl.h>
 #include <mod_auth.h>
 
+#include <ap_expr.h>
 #include <ap_provider.h>
 #include <apr_strings.h>
 #include <openssl/x509_vfy.h>
@@ -15,6 +16,8 @@
 #include <mod_securelayer.h>
 
 #include "crypto/cert_text.h"
+#include "httpd/demand.h"
+#include "httpd/denial.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
 #include "httpd/variables.h"
@@ -31,29 +34,67 @@ static int forbid(request_rec *r, const char *reason)
     return HTTP_FORBIDDEN;
 }
 
-/* Under SSLVHostSNIPolicy insecure a request may be for a host that the handshake knew nothing of. */
-static int lacks_client_certificate(const request_rec *r, const sl_link_t *link)
-{
-    const sl_vhost_t *vhost = sl_config_vhost(r->server), *shaken = link->tls->vhost;
+/* ---- SSLUserName ---- */
 
-    return vhost && vhost != shaken && vhost->profile->verify_mode == SL_VERIFY_REQUIRE &&
-           memcmp(vhost->profile->scope, shaken->profile->scope, sizeof(vhost->profile->scope)) != 0;
+/* The value of SSLUserName's variable; NULL if it has none. */
+static const char *user_name(request_rec *r, const sl_settings_t *settings)
+{
+    const char *variable = sl_settings_text(settings, SL_USER_NAME);
+
+    return variable ? sl_variable_get(r->pool, r->server, r->connection, r, variable) : NULL;
+}
+
+static void set_user(request_rec *r, const sl_settings_t *settings)
+{
+    const char *name, *variable = sl_settings_text(settings, SL_USER_NAME);
+
+    if (!variable || sl_config_options(r) & SL_OPT_FAKE_BASIC_AUTH)
+        return;
+    name = user_name(r, settings);
+    if (!name) {
+        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r, "AH02227: Failed to set r->user to '%s'", variable);
+        return;
+    }
+    r->user = apr_pstrdup(r->pool, name);
+    r->ap_auth_type = "ClientCert";
+}
+
+/* ---- SSLRequire ---- */
+
+static int check_expressions(request_rec *r, const sl_settings_t *settings)
+{
+    const sl_setting_t *all = sl_settings_get(settings, SL_REQUIRE);
+
+    for (int i = 0; all && i < all->count; i++) {
+        const char *error = NULL;
+        int is_true = ap_expr_exec(r, all->values[i].made, &error);
+
+        if (is_true < 0)
+            return forbid(r, apr_pstrcat(r->pool, "Failed to execute SSL requirement expression: ",
+                                         error ? error : all->values[i].text, NULL));
+        if (!is_true)
+            return forbid(r, "SSL requirement expression not fulfilled");
+    }
+    return DECLINED;
 }
 
 static int check_access(request_rec *r)
 {
-    const sl_link_t *link = sl_link_of(r->connection);
+    sl_link_t *link = sl_link_of(r->connection);
     const sl_settings_t *settings = sl_config_of_request(r)->settings;
+    int is_tls = link && link->tls->ssl, rv;
 
-    if (link && link->tls->ssl && link->tls->state < SL_STATE_OPEN)
+    if (is_tls && link->tls->state < SL_STATE_OPEN)
         return HTTP_FORBIDDEN;
     if (sl_settings_number(settings, SL_REQUIRE_SSL) && !ap_ssl_conn_is_ssl(r->connection))
         return forbid(r, "SSL connection required");
-    if (link && link->tls->ssl && lacks_client_certificate(r, link))
-        return forbid(r,
-                      "this host requires a client certificate, the one that the handshake was made for does not ask "
-                      "for it in the same way");
-    return DECLINED;
+    if (!is_tls || !sl_config_vhost(r->server))
+        return DECLINED;
+    rv = sl_demand_check(r, link);
+    if (rv != DECLINED)
+        return rv;
+    set_user(r, settings);
+    return check_expressions(r, settings);
 }
 
 /* ---- FakeBasicAuth ---- */
@@ -74,18 +115,23 @@ static int is_forged(request_rec *r)
 
 static int fake_basic_auth(request_rec *r)
 {
+    const sl_settings_t *settings = sl_config_of_request(r)->settings;
     X509 *certificate = sl_variable_certificate(r->connection, 1);
     const char *name;
 
     if (r->user || !certificate)
         return DECLINED;
-    name = sl_cert_text_dn(r->pool, certificate, SL_DN_SUBJECT, 1);
+    if (sl_settings_text(settings, SL_USER_NAME))
+        name = user_name(r, settings);
+    else
+        name = sl_cert_text_dn(r->pool, certificate, SL_DN_SUBJECT, 1);
     if (!name)
         return DECLINED;
     if (strchr(name, ':')) {
-        ap_log_rerror(APLOG_MARK, APLOG_WARNING, 0, r,
-                      "SL0106: FakeBasicAuth: the client certificate's subject holds a colon and can't be a user name: "
-                      "access forbidden");
+        ap_log_rerror(
+            APLOG_MARK, APLOG_WARNING, 0, r,
+            "SL0106: FakeBasicAuth: the client certificate's subject (or what SSLUserName names) holds a colon and "
+            "can't be a user name: access forbidden");
         return HTTP_FORBIDDEN;
     }
     apr_table_setn(r->headers_in, "Authorization",
@@ -96,7 +142,8 @@ static int fake_basic_auth(request_rec *r)
 
 static int is_strictly_forbidden(const request_rec *r)
 {
-    return sl_config_options(r) & SL_OPT_STRICT_REQUIRE && apr_table_get(r->notes, SECURELAYER_NOTE_FORBIDDEN);
+    return sl_denial_stands(r) ||
+           (sl_config_options(r) & SL_OPT_STRICT_REQUIRE && apr_table_get(r->notes, SECURELAYER_NOTE_FORBIDDEN));
 }
 
 static int check_authn(request_rec *r)

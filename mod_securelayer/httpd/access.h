@@ -1,4 +1,5 @@
-/* Who may pass: SSLRequireSSL, FakeBasicAuth, StrictRequire, `Require ssl` and `Require ssl-verify-client`. */
+/* Who may pass: SSLRequireSSL, SSLRequire, SSLUserName, FakeBasicAuth, StrictRequire, `Require ssl` and `Require
+ * ssl-verify-client`. */
 #ifndef SL_HTTPD_ACCESS_H
 #define SL_HTTPD_ACCESS_H
 

@@ -22,6 +22,7 @@
 #include "httpd/bio_brigade.h"
 #include "httpd/client_ocsp.h"
 #include "httpd/decrypt.h"
+#include "httpd/demand.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
@@ -107,6 +108,7 @@ static sl_host_t host = {
     .get_session = sl_sessions_get,
     .remove_session = sl_sessions_remove,
     .check_revocation = check_revocation,
+    .keep = sl_demand_keep,
 };
 
 /* ---- the machine, driven ---- */

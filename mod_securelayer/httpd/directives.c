@@ -1,19 +1,32 @@
 /* Every row becomes a command whose arguments go to sl_settings_parse().  Which record they land in depends on the
- * row: what may stand in sections lives in the section's record, the rest in the server's. */
+ * row and the place: what may stand in sections lives in the section's record, the rest in the server's; so does what
+ * handshakes need and stands in no section. */
 #include "httpd/directives.h"
 
+#include <ap_expr.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <http_main.h>
 
 #include <apr_strings.h>
 
 #include "httpd/module_config.h"
+#include "httpd/sections.h"
+
+#ifdef AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
+#define HTACCESS_LIMITS AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
+#else
+#define HTACCESS_LIMITS AP_EXPR_FLAG_RESTRICTED
+#endif
+
+APLOG_USE_MODULE(sl);
 
 static sl_problems_t *refused;
 
 void sl_directives_begin(apr_pool_t *pool)
 {
     refused = sl_problems_make(pool);
+    sl_sections_begin(pool);
 }
 
 const sl_problems_t *sl_directives_refused(void)
@@ -27,10 +40,15 @@ static int is_dump(void)
     return ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_DUMP;
 }
 
+static int is_htaccess(cmd_parms *cmd)
+{
+    return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
+}
+
 /* NULL: gathered for later. Else as httpd wants it, which says file and line itself. */
 static const char *tell(cmd_parms *cmd, sl_problem_t *why)
 {
-    if (refused && !is_dump() && !ap_check_cmd_context(cmd, NOT_IN_HTACCESS)) {
+    if (refused && !is_dump() && !is_htaccess(cmd)) {
         sl_problems_keep(refused, why, SL_PROBLEM_ERROR);
         return NULL;
     }
@@ -38,17 +56,56 @@ static const char *tell(cmd_parms *cmd, sl_problem_t *why)
     return sl_problem_text(why, cmd->pool);
 }
 
+/* What handshakes need lives with the server unless a section says it. */
 static sl_settings_t *settings_for(cmd_parms *cmd, void *dir, const sl_row_t *row)
 {
-    if (row->where & SL_DIR)
-        return ((sl_dir_config_t *)dir)->settings;
-    return sl_config_of_server(cmd->server)->settings;
+    if (!(row->where & SL_DIR) || (row->weight & SL_IN_PROFILE && !cmd->path))
+        return sl_config_of_server(cmd->server)->settings;
+    return ((sl_dir_config_t *)dir)->settings;
+}
+
+/* Who may write .htaccess files may not look at other files through them. */
+static apr_status_t make_expression(cmd_parms *cmd, const char *text, const void **made, sl_problem_t *why)
+{
+    const char *error = NULL;
+    unsigned flags = AP_EXPR_FLAG_SSL_EXPR_COMPAT | (is_htaccess(cmd) ? HTACCESS_LIMITS : 0);
+
+    *made = ap_expr_parse_cmd(cmd, text, flags, &error, NULL);
+    return error ? sl_problem_set(why, APR_EINVAL, NULL, "can't be understood: %s", error) : APR_SUCCESS;
+}
+
+static apr_status_t set_expression(cmd_parms *cmd, sl_settings_t *settings, const sl_row_t *row, const char *text,
+                                   const sl_origin_t *origin, sl_problem_t *why)
+{
+    const void *made = NULL;
+    const sl_setting_t *setting;
+    apr_status_t rv = sl_settings_parse(settings, row->id, &text, 1, NULL, origin, why);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    rv = make_expression(cmd, text, &made, why);
+    if (rv != APR_SUCCESS)
+        why->origin = *origin;
+    setting = sl_settings_get(settings, row->id);
+    setting->values[setting->count - 1].made = made;
+    return rv;
+}
+
+static apr_status_t set_words(cmd_parms *cmd, sl_settings_t *settings, const sl_row_t *row, const char *arguments,
+                              const sl_origin_t *origin, sl_problem_t *why)
+{
+    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 4, sizeof(const char *));
+
+    while (*arguments)
+        APR_ARRAY_PUSH(words, const char *) = ap_getword_conf(cmd->pool, &arguments);
+    return sl_settings_parse(settings, row->id, (const char *const *)words->elts, words->nelts,
+                             is_dump() ? NULL : ap_server_root, origin, why);
 }
 
 static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
 {
     const sl_row_t *row = sl_row((sl_row_id_t)(apr_uintptr_t)cmd->info);
-    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 4, sizeof(const char *));
+    sl_settings_t *settings = settings_for(cmd, dir, row);
     sl_problem_t *why = sl_problem_make(cmd->pool);
     apr_status_t rv;
     sl_origin_t origin = {NULL, 0, row->name};
@@ -60,11 +117,15 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
         origin.file = cmd->directive->filename;
         origin.line = cmd->directive->line_num;
     }
-    while (*arguments)
-        APR_ARRAY_PUSH(words, const char *) = ap_getword_conf(cmd->pool, &arguments);
-    rv = sl_settings_parse(settings_for(cmd, dir, row), row->id, (const char *const *)words->elts, words->nelts,
-                           is_dump() ? NULL : ap_server_root, &origin, why);
-    return rv == APR_SUCCESS ? NULL : tell(cmd, why);
+    if (row->kind == SL_KIND_EXPRESSION)
+        rv = set_expression(cmd, settings, row, arguments, &origin, why);
+    else
+        rv = set_words(cmd, settings, row, arguments, &origin, why);
+    if (rv != APR_SUCCESS)
+        return tell(cmd, why);
+    if (cmd->path && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
+        sl_sections_note(cmd, settings);
+    return NULL;
 }
 
 #define CONTEXTS(where)                                                                                                \

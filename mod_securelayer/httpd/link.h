@@ -40,6 +40,10 @@ typedef struct sl_link_t {
     /* env_export.c: what requests were given before; NULL before the first */
     _Atomic(struct sl_env_set_t *) env_sets;
 
+    /* demand.c: a client that is asked again for who it is */
+    apr_size_t keep_room;         /* bytes that may come before it answers */
+    int asked_in_vain;            /* what it was asked for was not good enough: the connection is about to end */
+
     /* conn_hooks.c */
     apr_time_t idle_until;        /* a keep-alive connection that woke up for nothing; 0: it did not */
     unsigned handshake_logged : 1;

@@ -4,6 +4,8 @@
 
 #include "httpd/access.h"
 #include "httpd/client_ocsp.h"
+#include "httpd/body_buffer.h"
+#include "httpd/client_cert_header.h"
 #include "httpd/conn_hooks.h"
 #include "httpd/directives.h"
 #include "httpd/env_export.h"
@@ -26,6 +28,8 @@ static void register_hooks(apr_pool_t *pool)
     sl_filter_out_register();
     sl_request_check_register(pool);
     sl_access_register(pool);
+    sl_body_buffer_register();
+    sl_client_cert_header_register();
     sl_env_export_register(pool);
     sl_variables_register(pool);
     sl_ssl_api_register(pool);

@@ -20,6 +20,7 @@
 #include "httpd/module_hooks.h"
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
+#include "httpd/sections.h"
 #include "httpd/vhost_choice.h"
 
 APLOG_USE_MODULE(sl);
@@ -98,6 +99,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
 
     sl_collect_vhosts(pool, scratch, s, ask_modules, found, &counts);
     sl_sessions_collect(pool, scratch, s, found);
+    sl_sections_review(s, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "

@@ -134,7 +134,7 @@ static X509 *shown_certificate(const sl_conn_t *tls)
 
 static X509 *certificate_of(const sl_conn_t *tls, int peer)
 {
-    return peer ? SSL_get0_peer_certificate(tls->ssl) : shown_certificate(tls);
+    return peer ? sl_conn_peer(tls) : shown_certificate(tls);
 }
 
 X509 *sl_variable_certificate(conn_rec *c, int peer)

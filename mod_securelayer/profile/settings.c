@@ -175,12 +175,17 @@ static const char *row_digest(const sl_settings_t *settings, sl_row_id_t row, ap
     return apr_pstrcat(pool, digest, "\n", NULL);
 }
 
+static int counts(int row, int weight)
+{
+    return rows[row].weight & weight && !(weight & SL_NOT_OF_SECTIONS && rows[row].where & SL_DIR);
+}
+
 const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool)
 {
     const char *digest = "";
 
     for (int row = 0; row < SL_ROWS; row++) {
-        if (rows[row].weight & weight)
+        if (counts(row, weight))
             digest = apr_pstrcat(pool, digest, row_digest(settings, (sl_row_id_t)row, pool), NULL);
     }
     return digest;
@@ -189,8 +194,7 @@ const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_po
 const char *sl_settings_difference(const sl_settings_t *a, const sl_settings_t *b, int weight, apr_pool_t *pool)
 {
     for (int row = 0; row < SL_ROWS; row++) {
-        if ((rows[row].weight & weight) &&
-            strcmp(row_digest(a, (sl_row_id_t)row, pool), row_digest(b, (sl_row_id_t)row, pool)))
+        if (counts(row, weight) && strcmp(row_digest(a, (sl_row_id_t)row, pool), row_digest(b, (sl_row_id_t)row, pool)))
             return rows[row].name;
     }
     return NULL;

@@ -38,6 +38,7 @@ typedef enum {
     SL_KIND_URL,       /* http or https, with a host */
     SL_KIND_OPTIONS,   /* SSLOptions */
     SL_KIND_CACHE,     /* one of the row's words, or provider[:arguments] of a cache */
+    SL_KIND_EXPRESSION, /* one argument, the whole line; the host makes something of it (sl_value_t.made) */
     SL_KIND_REMOVED,   /* refused; the words column says why */
 } sl_kind_t;
 
@@ -58,15 +59,18 @@ typedef enum {
 } sl_merge_t;
 
 enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4 };
+/* With a weight in a question: rows that sections may set do not count. */
+enum { SL_NOT_OF_SECTIONS = 16 };
 
-/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME; policy.h has those of SL_POLICY and the bits of
- * SL_PROTOCOL. */
+/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME, SL_CLIENT_CERT_HEADER; policy.h has those of
+ * SL_POLICY and the bits of SL_PROTOCOL. */
 enum { SL_ENGINE_OFF, SL_ENGINE_ON, SL_ENGINE_OPTIONAL };
 enum { SL_VERIFY_NONE, SL_VERIFY_OPTIONAL, SL_VERIFY_REQUIRE, SL_VERIFY_OPTIONAL_NO_CA };
 enum { SL_SNI_STRICT, SL_SNI_SECURE, SL_SNI_AUTHONLY, SL_SNI_INSECURE };
 enum { SL_NAME_SERVE, SL_NAME_REFUSE };
 /* SL_SESSION_CACHE's number: the row's words, or that there is a provider, which the text names. */
 enum { SL_CACHE_NONE, SL_CACHE_NONE_NOT_NULL, SL_CACHE_PROVIDER };
+enum { SL_CERT_HEADER_OFF, SL_CERT_HEADER_ON, SL_CERT_HEADER_CHAIN };
 /* Bits of SL_OPTIONS, in the order of the row's words. */
 enum {
     SL_OPT_STD_ENV_VARS = 1,
@@ -99,6 +103,7 @@ const sl_row_t *sl_row(sl_row_id_t id);
 
 typedef struct sl_value_t {
     const char *text;  /* argument: path made absolute, cipher list, "Name\tvalue" for SSLOpenSSLConfCmd */
+    const void *made;  /* SL_KIND_EXPRESSION: what the host made of the text; not looked at here */
     sl_origin_t origin;
 } sl_value_t;
 

@@ -46,6 +46,7 @@ static void add_value(const sl_arguments_t *in, sl_setting_t *setting, const cha
     if (setting->count)
         memcpy(values, setting->values, sizeof(*values) * (apr_size_t)setting->count);
     values[setting->count].text = text ? apr_pstrdup(in->settings->pool, text) : NULL;
+    values[setting->count].made = NULL;
     values[setting->count].origin = *in->origin;
     setting->values = values;
     setting->count++;
@@ -468,6 +469,15 @@ static apr_status_t read_cache(const sl_arguments_t *in)
     return APR_SUCCESS;
 }
 
+static apr_status_t read_expression(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, 1);
+
+    if (rv == APR_SUCCESS)
+        set_another(in, in->words[0]);
+    return rv;
+}
+
 static apr_status_t read_removed(const sl_arguments_t *in)
 {
     return wrong(in, "%s", in->row->words);
@@ -481,6 +491,7 @@ static const read_kind_t readers[] = {
     [SL_KIND_OCSP_CHECK] = read_ocsp_check, [SL_KIND_URL] = read_url,
     [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,
     [SL_KIND_CACHE] = read_cache,
+    [SL_KIND_EXPRESSION] = read_expression,
 };
 
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,

@@ -27,10 +27,13 @@ SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, 
        "modern, intermediate, old: protocols, suites and groups that nothing else sets")
 SL_ROW(SL_PROTOCOL, "SSLProtocol", SL_KIND_PROTOCOLS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_SECURITY, "[+-]TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 all: protocol versions")
-SL_ROW(SL_CIPHERS, "SSLCipherSuite", SL_KIND_CIPHERS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+SL_ROW(SL_CIPHERS, "SSLCipherSuite", SL_KIND_CIPHERS, SL_SERVER | SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0, 0, 0,
+       NULL,
        SL_IN_PROFILE | SL_FOR_SECURITY, "[SSL|TLSv1.3] list: cipher suites")
 SL_SLOT(SL_SUITES, "SSLCipherSuite TLSv1.3", SL_KIND_TEXT, 0, SL_CHILD_WINS, 0, 0, 0, NULL,
         SL_IN_PROFILE | SL_FOR_SECURITY, NULL)
+SL_ROW(SL_INSECURE_RENEGOTIATION, "SSLInsecureRenegotiation", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE, "on, off: renegotiate with clients that lack secure renegotiation (insecure)")
 SL_ROW(SL_HONOR_ORDER, "SSLHonorCipherOrder", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_PROFILE,
        "on, off: the server's order of suites decides")
 SL_ROW(SL_CONF_CMD, "SSLOpenSSLConfCmd", SL_KIND_CONF_CMD, SL_SERVER, SL_APPEND, 0, 0, 0, NULL,
@@ -61,10 +64,11 @@ SL_ROW(SL_CRL_PATH, "SSLCARevocationPath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS
        SL_IN_PROFILE | SL_FOR_AUTH, "directory with hashed certificate revocation lists")
 SL_ROW(SL_CRL_CHECK, "SSLCARevocationCheck", SL_KIND_CRL_CHECK, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "none, leaf, chain [no_crl_for_cert_ok]: which certificates need a revocation list")
-SL_ROW(SL_VERIFY_CLIENT, "SSLVerifyClient", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
+SL_ROW(SL_VERIFY_CLIENT, "SSLVerifyClient", SL_KIND_WORD, SL_SERVER | SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0, 0, 0,
        "none|optional|require|optional_no_ca|off=none|on=require", SL_IN_PROFILE | SL_FOR_AUTH,
        "none, optional, require, optional_no_ca: whether a client certificate is asked for")
-SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 1,
+SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER | SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0,
+       2147483647, 1,
        NULL, SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
 
 /* Client certificates, asked for at their CA's responder */
@@ -115,6 +119,15 @@ SL_ROW(SL_OPTIONS, "SSLOptions", SL_KIND_OPTIONS, SL_SERVER | SL_DIR | SL_HTACCE
        0, "[+-]option ...: what requests get")
 SL_ROW(SL_REQUIRE_SSL, "SSLRequireSSL", SL_KIND_NOTHING, SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "requests without TLS are forbidden")
+SL_ROW(SL_REQUIRE, "SSLRequire", SL_KIND_EXPRESSION, SL_DIR | SL_HTACCESS_AUTH, SL_APPEND, 0, 0, 0, NULL, 0,
+       "expression: requests for which it is not true are forbidden")
+SL_ROW(SL_USER_NAME, "SSLUserName", SL_KIND_TEXT, SL_SERVER | SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0, 0, 0, NULL,
+       0,
+       "variable: its value is the name of the request's user")
+SL_ROW(SL_RENEG_BUFFER_SIZE, "SSLRenegBufferSize", SL_KIND_NUMBER, SL_DIR | SL_HTACCESS_AUTH, SL_CHILD_WINS, 0,
+       2147483647, 131072, NULL, 0, "bytes of a request's body to keep while the client is asked for a certificate")
+SL_ROW(SL_CLIENT_CERT_HEADER, "SecureLayerClientCertHeader", SL_KIND_WORD, SL_SERVER | SL_DIR, SL_CHILD_WINS, 0, 0, 0,
+       "off|on|chain", 0, "off, on, chain: the client's certificate in the request header Client-Cert (RFC 9440)")
 
 /* Directives of old, refused with an explanation */
 SL_ROW(SL_LOG, "SSLLog", SL_KIND_REMOVED, SL_ANYWHERE, SL_CHILD_WINS, 0, 0, 0,

@@ -77,3 +77,9 @@ const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, 
         return difference;
     return same_identities(shaken, asked) ? NULL : "SSLCertificateFile";
 }
+
+int sl_vhost_trusts_alike(const sl_vhost_t *a, const sl_vhost_t *b, apr_pool_t *pool)
+{
+    return a->profile == b->profile ||
+           !sl_settings_difference(a->settings, b->settings, SL_FOR_AUTH | SL_NOT_OF_SECTIONS, pool);
+}

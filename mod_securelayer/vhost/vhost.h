@@ -32,4 +32,7 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
  * `policy` (SL_SNI_...)? NULL if it may, else the name of the setting that differs. */
 const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, apr_pool_t *pool);
 
+/* Do they check client certificates against the same CAs and lists, whatever certificates they ask for? */
+int sl_vhost_trusts_alike(const sl_vhost_t *a, const sl_vhost_t *b, apr_pool_t *pool);
+
 #endif

@@ -84,6 +84,10 @@ my %accepted = (
         "<If \"true\">\nSSLOptions +StdEnvVars\n</If>", "<Location />\nSSLRequireSSL\nSSLOptions StdEnvVars\n</Location>",
     ],
     dir => [
+        (map {"SSLVerifyClient $_"} qw(none optional REQUIRE optional_no_ca off on)), 'SSLVerifyDepth 2', 'SSLCipherSuite HIGH', 'SSLCipherSuite SSL HIGH',
+        'SSLUserName SSL_CLIENT_S_DN_CN', 'SSLRenegBufferSize 0', 'SSLRenegBufferSize 1000000', 'SSLRequire %{SSL_CIPHER_USEKEYSIZE} >= 128',
+        'SSLRequire %{SSL_CLIENT_S_DN_O} eq "x" and %{TIME_HOUR} > 8 or %{REMOTE_ADDR} =~ m/^127/', 'SSLRequire file("/etc/hostname") == "x"',
+        "SSLRequire true\nSSLRequire false",
         'SSLOptions +StdEnvVars -ExportCertData +FakeBasicAuth', 'SSLOptions stdenvvars', 'SSLOptions',
         'SSLOptions StrictRequire OptRenegotiate LegacyDNStringFormat', 'SSLRequireSSL', 'SSLRequireSSL on', 'SSLRequireSSL off',
         'Require ssl', 'Require ssl-verify-client',
@@ -118,7 +122,7 @@ my @refused = (
     [vhost => 'SSLCipherSuite ssl HIGH', qr/SSLCipherSuite: knows the protocols SSL and TLSv1\.3, not 'ssl'/],
     [vhost => 'SSLCipherSuite TLSv1.2 HIGH', qr/knows the protocols SSL and TLSv1\.3, not 'TLSv1\.2'/],
     [vhost => 'SSLCipherSuite', qr/SSLCipherSuite: takes at least 1 argument/], [vhost => 'SSLCipherSuite a b c', qr/takes at most 2 arguments, not 3/],
-    [vhost => 'SSLCipherSuite ""', qr/has an empty argument/], [dir => 'SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256', qr/SSLCipherSuite not allowed in <Directory>/],
+    [vhost => 'SSLCipherSuite ""', qr/has an empty argument/],
     [vhost => 'SSLHonorCipherOrder yes', qr/SSLHonorCipherOrder: must be On or Off, not 'yes'/], [vhost => 'SSLHonorCipherOrder', qr/takes 1 argument/],
     [vhost => 'SSLCompression on', qr/SSLCompression: .*this OpenSSL has no compression methods/], [vhost => 'SSLSessionTickets 1', qr/must be On or Off, not '1'/],
     [vhost => 'SSLOpenSSLConfCmd Nonsense x', qr/SSLOpenSSLConfCmd: 'Nonsense' is no command/], [vhost => 'SSLOpenSSLConfCmd Groups', qr/takes 2 arguments, not 1/],
@@ -144,6 +148,12 @@ my @refused = (
     [vhost => 'SSLSessionCacheTimeout', qr/takes 1 argument/], [main => 'SSLSessionCacheTimeout 2147483648', qr/must be between 0 and/],
     [main => 'SSLVHostSNIPolicy lax', qr/SSLVHostSNIPolicy: does not know 'lax'; it takes strict, secure/], [vhost => 'SSLVHostSNIPolicy secure', qr/SSLVHostSNIPolicy (?:cannot|not allowed|can)/],
     [main => 'SSLVHostSNIPolicy', qr/takes 1 argument/], [main => 'SSLVHostSNIPolicy secure secure', qr/takes 1 argument, not 2/],
+    [dir => 'SSLVerifyClient maybe', qr/SSLVerifyClient: does not know 'maybe'/], [dir => 'SSLVerifyDepth -1', qr/must be between/],
+    [dir => 'SSLCipherSuite TLSv1.2 HIGH', qr/knows the protocols SSL and TLSv1\.3/], [dir => 'SSLInsecureRenegotiation on', qr/not allowed in <Directory>/],
+    [vhost => 'SSLInsecureRenegotiation maybe', qr/must be On or Off/], [dir => 'SSLUserName', qr/takes 1 argument/], [dir => 'SSLUserName a b', qr/takes 1 argument/],
+    [dir => 'SSLRenegBufferSize -1', qr/must be between 0 and/], [vhost => 'SSLRenegBufferSize 1000', qr/not allowed/], [vhost => 'SSLRequire true', qr/not allowed/],
+    [dir => 'SSLRequire', qr/SSLRequire: has an empty argument/], [dir => 'SSLRequire %{SSL_CIPHER', qr/SSLRequire: can't be understood: /],
+    [dir => 'SSLRequire 1 +', qr/can't be understood: /],
     [dir => 'SSLOptions +Nonsense', qr/SSLOptions: does not know the option '\+Nonsense'; there are StdEnvVars /], [dir => 'SSLOptions None', qr/does not know the option 'None'/],
     [dir => 'SSLOptions ""', qr/does not know the option ''/], [vhost => 'SSLRequireSSL', qr/SSLRequireSSL not allowed/],
     [main => 'SSLLog logs/ssl', qr/SSLLog: .*use ErrorLog/], [vhost => 'SSLLogLevel info', qr/SSLLogLevel: .*use LogLevel ssl:LEVEL/], [dir => 'SSLLog', qr/use ErrorLog/],
@@ -166,6 +176,7 @@ for my $case (@refused) {
 # [place, lines, row of the compatibility page, what ours says; accepted => 1 if ours takes what mod_ssl does not]
 my @differ = (
     [vhost => 'SSLVerifyDepth ten', 'numbers', qr/SSLVerifyDepth: must be a whole number, not 'ten'/],
+    [dir => 'SSLRenegBufferSize many', 'numbers', qr/SSLRenegBufferSize: must be a whole number/],
     [vhost => 'SSLVerifyDepth 1x', 'numbers', qr/must be a whole number, not '1x'/], [vhost => 'SSLVerifyDepth 99999999999', 'numbers', qr/must be between/],
     [vhost => 'SSLSessionCacheTimeout soon', 'numbers', qr/SSLSessionCacheTimeout: must be a whole number, not 'soon'/],
     [vhost => 'SSLProtocol -all', 'start', qr/AH02231: .*no protocol version is left/], [vhost => 'SSLProtocol', 'start', qr/takes at least 1 argument/],
@@ -183,9 +194,7 @@ for my $case (@differ) {
     SL::Parity::compare("$where: $lines", { status => check('mod_ssl', $where, $lines)->{status} }, { status => $ours->{status} }, { row => $row, status => 1 });
 }
 # What mod_ssl takes (or httpd's trunk has), and this version says plainly that it has not.
-for my $case ([vhost => 'SSLCertificateFile pkcs11:token=a;object=b', qr/keys and certificates on a token are not supported yet\. Name files/],
-    [dir => 'SSLVerifyClient require', qr/SSLVerifyClient not allowed in <Directory> context/], [dir => 'SSLCipherSuite HIGH', qr/not allowed in <Directory>/],
-    [dir => 'SSLVerifyDepth 2', qr/not allowed in <Directory>/]) {
+for my $case ([vhost => 'SSLCertificateFile pkcs11:token=a;object=b', qr/keys and certificates on a token are not supported yet\. Name files/]) {
     my ($where, $lines, $said) = @$case;
     my $r = check('securelayer', $where, $lines);
     is($r->{status}, 1, "$where: $lines: not in this version");
@@ -199,6 +208,8 @@ for my $case (
     [vhost => 'SecureLayerHandshakeTimeout 30'], [vhost => 'SecureLayerHandshakeTimeout 0', qr/must be between 1 and 3600, not 0/],
     [main => 'SecureLayerHandshakeQueue 100'], [vhost => 'SecureLayerHandshakeQueue 100', qr/SecureLayerHandshakeQueue (?:cannot|not allowed|can)/],
     [main => 'SecureLayerHandshakeQueue many', qr/must be a whole number/],
+    [dir => 'SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256'],
+    [dir => 'SecureLayerClientCertHeader on'], [vhost => 'SecureLayerClientCertHeader chain'], [vhost => 'SecureLayerClientCertHeader maybe', qr/it takes off, on, chain/],
     [vhost => 'SSLClientHelloVars on'], [vhost => 'SSLClientHelloVars maybe', qr/must be On or Off/], [dir => 'SSLOptions +ExportBase64CertData'],
 ) {
     my ($where, $lines, $said) = @$case;
@@ -211,7 +222,12 @@ for my $case (
 
 my @htaccess = (    # [folder, AllowOverride, text]
     ['options', 'Options', "SSLOptions +StdEnvVars\n"], ['options-auth', 'AuthConfig', "SSLOptions +StdEnvVars\n"],
-    ['require', 'AuthConfig', "SSLRequireSSL\n"], ['require-options', 'Options', "SSLRequireSSL\n"],
+    ['require', 'AuthConfig', "SSLRequireSSL\n"], ['verify', 'AuthConfig', "SSLVerifyClient none\nSSLVerifyDepth 3\nSSLUserName SSL_CIPHER\n"],
+    ['verify-options', 'Options', "SSLVerifyClient none\n"], ['expression', 'AuthConfig', "SSLRequire %{SSL_PROTOCOL} =~ m/^TLS/\n"],
+    ['expression-false', 'AuthConfig', "SSLRequire %{SSL_PROTOCOL} =~ m/^SSL/\n"], ['expression-wrong', 'AuthConfig', "SSLRequire %{SSL\n"],
+    ['expression-file', 'AuthConfig', "SSLRequire file('/etc/hostname') != ''\n"], ['expression-exists', 'AuthConfig', "SSLRequire -f '/etc/hostname'\n"],
+    ['expression-options', 'Options', "SSLRequire true\n"], ['buffer', 'AuthConfig', "SSLRenegBufferSize 10\n"],
+    ['require-options', 'Options', "SSLRequireSSL\n"],
     ['engine', 'All', "SSLEngine on\n"], ['nonsense', 'All', "\nSSLOptions +Nonsense\n"], ['log', 'All', "SSLLog x\n"], ['none', 'None', "SSLRequireSSL\n"],
 );
 parity(

@@ -33,7 +33,7 @@ CONF
     my $began  = time;
 
     # All of them wait at the same time.
-    my ($head, $body, $late, $fast) = map { $client->tls('one.test', timeout => 5) } 1 .. 4;
+    my ($head, $body, $late, $fast) = map { $client->tls('one.test', timeout => 10 * slow()) } 1 .. 4;
     my $drip = $client->raw;
     $head->send("GET / HTTP/1.1\r\nHost: one.test\r\nX-Half:");
     $body->send("POST /cgi-bin/digest.pl HTTP/1.1\r\nHost: one.test\r\nContent-Length: 10\r\n\r\nhalf");
@@ -52,7 +52,7 @@ CONF
             return $over && !length $long;
         }, 3 * $header + 5), "$mpm: a client that drips its hello is ended");
     cmp_ok($over, '>', $limit * 0.9, '... not before the time');
-    cmp_ok($over, '<', $limit + 1 * slow(), '... and soon after it');
+    cmp_ok($over, '<', $limit + 3 * slow(), '... and soon after it');
     my $answer = $late->response;
     is($answer && $answer->{code}, 200, '... one that has shaken hands in time may send its request then');
 

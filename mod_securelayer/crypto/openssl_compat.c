@@ -7,7 +7,12 @@
 
 #include "crypto/openssl_compat.h"
 
+#include <apr_strings.h>
+#ifdef HAVE_ENGINES
+#include <openssl/engine.h>
+#endif
 #include <openssl/evp.h>
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <time.h>
 
@@ -156,3 +161,140 @@ int sl_openssl_time(const ASN1_TIME *time, apr_int64_t *seconds)
                tm.tm_min * 60 + tm.tm_sec;
     return 1;
 }
+
+#ifdef HAVE_ENGINES
+/* Deprecated, and the only way to a token where there is no provider for it. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+const char *sl_openssl_engines(apr_pool_t *pool)
+{
+    const char *list = "";
+
+    ENGINE_load_builtin_engines();
+    for (ENGINE *e = ENGINE_get_first(); e; e = ENGINE_get_next(e))
+        list = apr_psprintf(pool, "%s, '%s' (%s)", list, ENGINE_get_id(e), ENGINE_get_name(e));
+    return list;
+}
+
+int sl_openssl_engine_exists(const char *id)
+{
+    ENGINE *e;
+
+    ENGINE_load_builtin_engines();
+    ERR_set_mark();
+    e = ENGINE_by_id(id);
+    ERR_pop_to_mark();
+    ENGINE_free(e);
+    return e != NULL;
+}
+
+/* With a functional reference that is never given back: keys of the engine need it as long as the process lives. */
+static ENGINE *start_engine(const char *id)
+{
+    ENGINE *e;
+
+    ENGINE_load_builtin_engines();
+    e = ENGINE_by_id(id);
+    if (e && !ENGINE_init(e)) {
+        ENGINE_free(e);
+        return NULL;
+    }
+    ENGINE_free(e);
+    return e;
+}
+
+static void withdraw_engine(ENGINE *e)
+{
+    ENGINE_unregister_RSA(e);
+    ENGINE_unregister_DSA(e);
+    ENGINE_unregister_EC(e);
+    ENGINE_unregister_DH(e);
+    ENGINE_unregister_RAND(e);
+    ENGINE_unregister_ciphers(e);
+    ENGINE_unregister_digests(e);
+    ENGINE_unregister_pkey_meths(e);
+    ENGINE_unregister_pkey_asn1_meths(e);
+}
+
+int sl_openssl_engine_use(const char *id, int on)
+{
+    ENGINE *e = on ? start_engine(id) : ENGINE_by_id(id);
+    int done = e != NULL;
+
+    if (e && on) {
+        done = ENGINE_set_default(e, ENGINE_METHOD_ALL);
+    }
+    else if (e) {
+        withdraw_engine(e);
+        ENGINE_free(e);
+    }
+    return done;
+}
+
+EVP_PKEY *sl_openssl_engine_key(const char *id, const char *name, UI_METHOD *ui, void *baton)
+{
+    ENGINE *e = start_engine(id);
+    EVP_PKEY *key = e ? ENGINE_load_private_key(e, name, ui, baton) : NULL;
+
+    /* It would go on asking them later, when they are gone. */
+    ERR_set_mark();
+    if (e) {
+        ENGINE_ctrl_cmd(e, "SET_USER_INTERFACE", 0, NULL, NULL, 1);
+        ENGINE_ctrl_cmd(e, "SET_CALLBACK_DATA", 0, NULL, NULL, 1);
+    }
+    ERR_pop_to_mark();
+    return key;
+}
+
+void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id, const char *name)
+{
+    struct {
+        const char *name;
+        X509 *cert;
+    } wanted = {name, NULL};
+    ENGINE *e = start_engine(id);
+
+    if (!e || !ENGINE_ctrl_cmd(e, "LOAD_CERT_CTRL", 0, &wanted, NULL, 0) || !wanted.cert)
+        return;
+    if (!sk_X509_push(certificates, wanted.cert))
+        X509_free(wanted.cert);
+}
+
+#pragma GCC diagnostic pop
+#else
+const char *sl_openssl_engines(apr_pool_t *pool)
+{
+    (void)pool;
+    return NULL;
+}
+
+int sl_openssl_engine_exists(const char *id)
+{
+    (void)id;
+    return 0;
+}
+
+int sl_openssl_engine_use(const char *id, int on)
+{
+    (void)id;
+    (void)on;
+    return 0;
+}
+
+EVP_PKEY *sl_openssl_engine_key(const char *id, const char *name, UI_METHOD *ui, void *baton)
+{
+    (void)id;
+    (void)name;
+    (void)ui;
+    (void)baton;
+    return NULL;
+}
+
+void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id, const char *name)
+{
+    (void)certificates;
+    (void)id;
+    (void)name;
+}
+#endif

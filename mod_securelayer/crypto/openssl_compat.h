@@ -7,7 +7,9 @@
 #define SL_CRYPTO_OPENSSL_COMPAT_H
 
 #include <apr.h>
+#include <apr_pools.h>
 #include <openssl/ssl.h>
+#include <openssl/ui.h>
 #include <openssl/x509.h>
 
 /* Name of the key exchange group in OpenSSL's words ("x25519", "secp256r1", "X25519MLKEM768"); "" before the
@@ -27,5 +29,17 @@ int sl_openssl_handshake_rtt(const SSL *ssl, apr_uint64_t *microseconds);
 /* Seconds since 1970 of a time in a certificate or CRL, years 0 to 9999. 0 if `time` is NULL or no valid time (then
  * `*seconds` is 0), 1 on success. */
 int sl_openssl_time(const ASN1_TIME *time, apr_int64_t *seconds);
+
+/* Engines (OpenSSL before 4.0). They belong to the whole process and stay loaded once a key of theirs was loaded.
+ * The ids and names of those that are there, each as ", 'id' (name)"; NULL: this OpenSSL has no engines. */
+const char *sl_openssl_engines(apr_pool_t *pool);
+/* Can it be loaded? "" and what is no engine: 0. */
+int sl_openssl_engine_exists(const char *id);
+/* From now on it does all it can (`on`), or nothing any more. 0 with OpenSSL's error queued if it cannot. */
+int sl_openssl_engine_use(const char *id, int on);
+/* NULL with OpenSSL's error queued if there is none. `ui` asks for the PIN, during the call only. */
+EVP_PKEY *sl_openssl_engine_key(const char *id, const char *name, UI_METHOD *ui, void *baton);
+/* Adds what the engine has by that name, if anything. */
+void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id, const char *name);
 
 #endif

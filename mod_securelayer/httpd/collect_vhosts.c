@@ -4,6 +4,7 @@
 #include <ap_listen.h>
 #include <ap_mpm.h>
 #include <http_core.h>
+#include <http_log.h>
 #include <http_main.h>
 #include <http_ssl.h>
 
@@ -13,11 +14,14 @@
 
 #include "base/text.h"
 #include "conn/machine.h"
+#include "crypto/key_uri.h"
 #include "crypto/openssl_error.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "identity/identity_cache.h"
 #include "profile/profile_set.h"
+
+APLOG_USE_MODULE(sl);
 
 typedef struct sl_collect_t {
     apr_pool_t *pool;
@@ -25,6 +29,7 @@ typedef struct sl_collect_t {
     sl_problems_t *problems;
     sl_profile_set_t *profiles;
     sl_identity_cache_t *cache;
+    sl_dialog_t *dialog; /* for pass phrases */
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
     int ask_modules;
@@ -163,13 +168,35 @@ static sl_identity_t *use_the_last(sl_collect_t *in, const sl_source_t *source, 
     return identity;
 }
 
-static void load_identity(sl_collect_t *in, const sl_source_t *source, const char *id, apr_array_header_t *identities)
+/* As mod_ssl names a host to programs that know its pass phrase. */
+static const char *host_for_dialog(const sl_collect_t *in, const server_rec *s)
+{
+    return apr_psprintf(in->scratch, "%s:%u", s->server_hostname ? s->server_hostname : "", s->port ? s->port : 443U);
+}
+
+/* httpd -t leaves keys closed that somebody would have to be asked for. */
+static void tell_of_closed_key(sl_collect_t *in, const sl_problem_t *why)
+{
+    sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0006", &why->origin, why->object,
+                    "httpd -t -D ASK_PASS_PHRASES asks for it",
+                    "was not looked into: it needs a pass phrase, and httpd -t does not ask for it");
+}
+
+static void load_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, int index, const char *id,
+                          apr_array_header_t *identities)
 {
     sl_problem_t *why = sl_problems_new(in->problems, NULL); /* the loader knows which directive is to blame */
+    sl_question_t question = {.dialog = in->dialog, .host = host_for_dialog(in, s), .index = index};
     sl_identity_t *identity = NULL;
+    apr_status_t rv =
+        sl_identity_cache_load(in->cache, &identity, source, sl_dialog_ask, &question, in->scratch, in->problems, why);
 
-    if (sl_identity_cache_load(in->cache, &identity, source, NULL, NULL, in->scratch, in->problems, why) !=
-        APR_SUCCESS) {
+    sl_dialog_end(&question, why);
+    if (rv != APR_SUCCESS && question.withheld) {
+        tell_of_closed_key(in, why);
+        return;
+    }
+    if (rv != APR_SUCCESS) {
         identity = use_the_last(in, source, why);
         sl_problem_while(why, "certificate of %s", id);
         sl_problems_keep(in->problems, why, identity ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
@@ -190,7 +217,8 @@ static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_
     if (!name || !sl_text_host(host, name, strlen(name)) || sl_identity_covers(identity, host))
         return;
     sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01909", &source->origin,
-                    apr_pstrdup(in->pool, source->certificate), "Check ServerName, or get a certificate for that name",
+                    sl_key_uri_shown(source->certificate, in->pool),
+                    "Check ServerName, or get a certificate for that name",
                     "the certificate does not cover the host's name, %s", apr_pstrdup(in->pool, host));
 }
 
@@ -211,7 +239,7 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
         const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
         int before = identities->nelts;
 
-        load_identity(in, source, id, identities);
+        load_identity(in, s, source, i, id, identities);
         if (identities->nelts > before)
             review(in, s, source, APR_ARRAY_IDX(identities, before, const sl_identity_t *));
     }
@@ -322,12 +350,25 @@ int sl_collect_has_providers(void)
            sl_module_hooks_has("add_cert_files") || sl_module_hooks_has("add_fallback_cert_files");
 }
 
-void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
-                       sl_problems_t *problems, sl_collect_counts_t *counts)
+static void tell_of_dialog(void *baton, const char *text)
 {
-    sl_collect_t in = {pool, scratch, problems, NULL, NULL, NULL, 0, ask_modules, 0};
+    ap_log_error(APLOG_MARK, APLOG_INFO, 0, baton, "AH01969: %s", text);
+}
+
+static sl_dialog_t *make_dialog(const sl_collect_t *in, server_rec *main_server, sl_dialog_mode_t mode)
+{
+    const char *how = sl_settings_text(sl_config_of_server(main_server)->settings, SL_PASS_PHRASE_DIALOG);
+
+    return sl_dialog_make(in->scratch, how ? how : "builtin", AP_SERVER_BASEVERSION, mode, tell_of_dialog, main_server);
+}
+
+void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
+                       sl_dialog_mode_t mode, sl_problems_t *problems, sl_collect_counts_t *counts)
+{
+    sl_collect_t in = {.pool = pool, .scratch = scratch, .problems = problems, .ask_modules = ask_modules};
     int has_context_hook = ask_modules && sl_module_hooks_has("init_server");
 
+    in.dialog = make_dialog(&in, main_server, mode);
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
     in.cache = find_cache();
@@ -343,6 +384,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
         collect_server(&in, s);
         apr_pool_destroy(own);
     }
+    sl_dialog_close(in.dialog);
     if (has_context_hook && !problems->errors)
         show_contexts(&in, main_server);
     count(&in, counts);

@@ -6,6 +6,7 @@
 #include <httpd.h>
 
 #include "base/problem.h"
+#include "identity/dialog.h"
 
 typedef struct sl_collect_counts_t {
     int hosts;       /* that speak TLS */
@@ -20,6 +21,6 @@ int sl_collect_has_providers(void);
  * `ask_modules`: providers have prepared their certificates. Before post_config they have not, and must not be asked
  * (mod_md would end the process); a host without certificates of its own is then left to them. */
 void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
-                       sl_problems_t *problems, sl_collect_counts_t *counts);
+                       sl_dialog_mode_t mode, sl_problems_t *problems, sl_collect_counts_t *counts);
 
 #endif

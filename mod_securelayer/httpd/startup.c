@@ -11,9 +11,11 @@
 #include <string.h>
 
 #include "crypto/cert_text.h"
+#include "crypto/key_uri.h"
 #include "httpd/collect_vhosts.h"
 #include "httpd/directives.h"
 #include "httpd/dropin.h"
+#include "httpd/library.h"
 #include "httpd/listeners.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -92,12 +94,21 @@ static sl_problems_t *all_problems(apr_pool_t *pool, const sl_problems_t *refuse
     return all;
 }
 
+/* `apachectl graceful` runs httpd -t before it restarts the server: nobody is to be asked then. */
+static sl_dialog_mode_t dialog_mode(void)
+{
+    if (ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_CONFIG_TEST)
+        return ap_exists_config_define("ASK_PASS_PHRASES") ? SL_DIALOG_START : SL_DIALOG_TEST;
+    return is_rehearsal() ? SL_DIALOG_START : SL_DIALOG_RESTART;
+}
+
 static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s, int ask_modules)
 {
     sl_problems_t *found = sl_problems_make(pool);
     sl_collect_counts_t counts;
 
-    sl_collect_vhosts(pool, scratch, s, ask_modules, found, &counts);
+    sl_library_prepare(s, ask_modules && !is_rehearsal(), found);
+    sl_collect_vhosts(pool, scratch, s, ask_modules, dialog_mode(), found, &counts);
     sl_sessions_collect(pool, scratch, s, found);
     sl_sections_review(s, found);
     if (ask_modules)
@@ -152,7 +163,7 @@ static void dump_certificates(apr_pool_t *pool, server_rec *main_server)
         const sl_setting_t *files = sl_settings_get(sl_config_of_server(s)->settings, SL_CERTIFICATE_FILE);
 
         for (int i = 0; files && i < files->count; i++)
-            apr_file_printf(out, "  %s\n", files->values[i].text);
+            apr_file_printf(out, "  %s\n", sl_key_uri_shown(files->values[i].text, pool));
     }
 }
 

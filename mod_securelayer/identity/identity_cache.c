@@ -1,6 +1,8 @@
 /* The cache of loaded identities.  httpd/collect_vhosts keeps one in the process pool. */
 #include "identity/identity_cache.h"
 
+#include "crypto/key_uri.h"
+
 #include <apr_file_info.h>
 #include <apr_strings.h>
 #include <stdlib.h>
@@ -38,6 +40,8 @@ static const char *stamp_file(const char *path, apr_pool_t *scratch)
 {
     apr_finfo_t info;
 
+    if (sl_key_uri_is(path)) /* what a token holds has no date */
+        path = sl_key_uri_file(path);
     if (!path)
         return "-\n";
     memset(&info, 0, sizeof(info));

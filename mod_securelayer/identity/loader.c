@@ -4,6 +4,7 @@
 #include "identity/loader.h"
 
 #include "crypto/cert_text.h"
+#include "crypto/key_uri.h"
 
 #include <apr_file_info.h>
 #include <apr_strings.h>
@@ -15,6 +16,7 @@
 typedef struct load_t {
     const sl_source_t *source;
     const char *key_path;
+    const char *key_name; /* the same, as it may be shown */
     sl_pem_passphrase_t passphrase;
     void *baton;
     apr_pool_t *scratch;
@@ -49,13 +51,37 @@ static const sl_origin_t *key_origin(const load_t *load)
                                                                             : &load->source->origin;
 }
 
+/* What a URI names stands where a file's contents would. */
+static apr_status_t fetch_certificates(load_t *load)
+{
+    const char *uri = load->source->certificate;
+    sl_asker_t asker = {load->passphrase, load->baton, sl_key_uri_shown(uri, load->scratch)};
+
+    load->cert_file.certificates = sk_X509_new_null();
+    load->cert_file.crls = sk_X509_CRL_new_null();
+    if (!load->cert_file.certificates || !load->cert_file.crls)
+        return sl_problem_set(load->why, APR_ENOMEM, asker.object, "memory ended");
+    return sl_key_uri_certificates(load->cert_file.certificates, uri, &asker, load->scratch, load->why);
+}
+
+static apr_status_t fetch_key(load_t *load, sl_pem_t *file)
+{
+    sl_asker_t asker = {load->passphrase, load->baton, load->key_name};
+
+    return sl_key_uri_key(&file->key, load->key_path, &asker, load->scratch, load->why);
+}
+
 static apr_status_t read_certificates(load_t *load)
 {
     const sl_source_t *source = load->source;
     sl_pem_want_t want = key_is_apart(source) ? SL_PEM_CERTIFICATES : SL_PEM_ALL;
-    apr_status_t status = sl_pem_read_file(&load->cert_file, source->certificate, want, load->passphrase, load->baton,
-                                           load->scratch, load->why);
+    apr_status_t status;
 
+    if (sl_key_uri_is(source->certificate))
+        status = fetch_certificates(load);
+    else
+        status = sl_pem_read_file(&load->cert_file, source->certificate, want, load->passphrase, load->baton,
+                                  load->scratch, load->why);
     if (status != APR_SUCCESS)
         return blame(load, &source->origin, "AH02572", status);
     if (sk_X509_num(load->cert_file.certificates) > 0)
@@ -68,17 +94,17 @@ static apr_status_t read_certificates(load_t *load)
 
 static apr_status_t read_key(load_t *load)
 {
-    const sl_pem_t *file = &load->cert_file;
+    sl_pem_t *file = key_is_apart(load->source) ? &load->key_file : &load->cert_file;
     apr_status_t status = APR_SUCCESS;
 
-    if (key_is_apart(load->source)) {
+    if (sl_key_uri_is(load->key_path))
+        status = fetch_key(load, file);
+    else if (key_is_apart(load->source))
         status = sl_pem_read_file(&load->key_file, load->key_path, SL_PEM_ALL, load->passphrase, load->baton,
                                   load->scratch, load->why);
-        file = &load->key_file;
-    }
     load->key = file->key;
     if (status == APR_SUCCESS && !load->key) {
-        status = sl_problem_set(load->why, APR_EGENERAL, load->key_path, "holds no private key, but %s",
+        status = sl_problem_set(load->why, APR_EGENERAL, load->key_name, "holds no private key, but %s",
                                 sl_pem_describe(file, load->scratch));
         if (key_is_apart(load->source))
             sl_problem_advise(load->why, "Name the file with the key that belongs to %s", load->source->certificate);
@@ -124,14 +150,14 @@ static apr_status_t no_match(const load_t *load)
     X509 *first = sk_X509_value(load->cert_file.certificates, 0);
     const char *cert_type = sl_identity_key_type_of(X509_get0_pubkey(first));
     const char *key_type = sl_identity_key_type_of(load->key);
-    const char *certificate = load->source->certificate;
+    const char *certificate = sl_key_uri_shown(load->source->certificate, load->scratch);
     apr_status_t status;
 
     ERR_clear_error();
     status = sl_problem_set(load->why, APR_EGENERAL, certificate,
                             "the certificate of %s (%s key) does not belong to the private key in %s (%s)",
                             sl_cert_text_dn_for_log(load->scratch, first, SL_DN_SUBJECT), cert_type,
-                            key_is_apart(load->source) ? load->key_path : "the same file", key_type);
+                            key_is_apart(load->source) ? load->key_name : "the same file", key_type);
     if (strcmp(cert_type, key_type) != 0)
         sl_problem_advise(load->why,
                           "The certificate is for a key of type %s and the key is of type %s: name the key that the "
@@ -141,7 +167,7 @@ static apr_status_t no_match(const load_t *load)
         sl_problem_advise(load->why,
                           "Name the key that the certificate was made for; these two print the same when they belong "
                           "together: openssl x509 -in %s -noout -pubkey; openssl pkey -in %s -pubout",
-                          certificate, load->key_path);
+                          certificate, load->key_name);
     return blame(load, &load->source->origin, "AH02572", status);
 }
 
@@ -216,7 +242,8 @@ static apr_status_t order_chain(load_t *load, STACK_OF(X509) *rest)
 
 static apr_status_t make_identity(load_t *load, sl_identity_t **identity)
 {
-    *identity = sl_identity_new(load->leaf, load->chain, load->key, load->source->certificate);
+    *identity =
+        sl_identity_new(load->leaf, load->chain, load->key, sl_key_uri_shown(load->source->certificate, load->scratch));
     if (!*identity)
         return sl_problem_set(load->why, APR_ENOMEM, load->source->certificate, "memory ended");
     load->leaf = NULL;
@@ -264,6 +291,7 @@ apr_status_t sl_loader_load(sl_identity_t **identity, const sl_source_t *source,
                    .why = why};
     apr_status_t status;
 
+    load.key_name = sl_key_uri_shown(load.key_path, scratch);
     *identity = NULL;
     status = load_all(&load, identity);
     if (status == APR_SUCCESS)

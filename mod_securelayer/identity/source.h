@@ -6,8 +6,8 @@
 #include "base/problem.h"
 
 typedef struct sl_source_t {
-    const char *certificate; /* path: leaf, then intermediates; may hold the key as well */
-    const char *key;         /* path; NULL: in the certificate's file */
+    const char *certificate; /* path: leaf, then intermediates; may hold the key as well; or a URI (crypto/key_uri) */
+    const char *key;         /* path or URI; NULL: in the certificate's file */
     const char *chain;       /* path of SSLCertificateChainFile: the certificate's file then gives its leaf only; NULL:
                                 none */
     int first;               /* first certificate of its host: DH and EC parameters are looked for in it */

@@ -125,10 +125,10 @@ static void set_options(const sl_compile_t *in)
     SSL_CTX_set_options(ctx, SSL_OP_ALL | SSL_OP_SINGLE_DH_USE | SSL_OP_SINGLE_ECDH_USE |
                                  SSL_OP_NO_SESSION_RESUMPTION_ON_RENEGOTIATION | SSL_OP_NO_RENEGOTIATION |
                                  SSL_OP_IGNORE_UNEXPECTED_EOF);
-    if (sl_settings_number(settings, SL_INSECURE_RENEGOTIATION))
-        SSL_CTX_set_options(ctx, SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
     if (sl_settings_number(settings, SL_HONOR_ORDER))
         SSL_CTX_set_options(ctx, SSL_OP_CIPHER_SERVER_PREFERENCE);
+    if (sl_settings_number(settings, SL_INSECURE_RENEGOTIATION))
+        SSL_CTX_set_options(ctx, SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION);
     if (!sl_settings_number(settings, SL_COMPRESSION))
         SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION);
     else if (!SSL_COMP_get_compression_methods() || !sk_SSL_COMP_num(SSL_COMP_get_compression_methods()))

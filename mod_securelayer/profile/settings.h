@@ -27,7 +27,7 @@ typedef enum {
     SL_KIND_WORD,      /* one of the row's words */
     SL_KIND_TEXT,
     SL_KIND_FILE,      /* a regular, non-empty file; relative to the server root */
-    SL_KIND_FILES,     /* the same; each use of the directive adds one */
+    SL_KIND_FILES,     /* the same, or the URI of a token's object; each use of the directive adds one */
     SL_KIND_DIR,
     SL_KIND_NOTHING,   /* arguments do not matter */
     SL_KIND_PROTOCOLS, /* SSLProtocol */
@@ -39,6 +39,10 @@ typedef enum {
     SL_KIND_OPTIONS,   /* SSLOptions */
     SL_KIND_CACHE,     /* one of the row's words, or provider[:arguments] of a cache */
     SL_KIND_EXPRESSION, /* one argument, the whole line; the host makes something of it (sl_value_t.made) */
+    SL_KIND_DIALOG,    /* SSLPassPhraseDialog */
+    SL_KIND_ENGINE,    /* SSLCryptoDevice */
+    SL_KIND_ONE_FLAG,  /* a flag that may not be given both ways */
+    SL_KIND_RANDOM_SEED, /* SSLRandomSeed */
     SL_KIND_REMOVED,   /* refused; the words column says why */
 } sl_kind_t;
 

@@ -1,6 +1,8 @@
 /* Arguments of directives into settings.  One reader per kind; httpd/directives splits the line and calls. */
 #include "profile/settings.h"
 
+#include "crypto/key_uri.h"
+#include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
 #include "profile/conf_cmd.h"
 
@@ -218,13 +220,6 @@ static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_f
     return APR_SUCCESS;
 }
 
-static apr_status_t refuse_token(const sl_arguments_t *in)
-{
-    sl_problem_set(in->why, APR_ENOTIMPL, in->words[0], "keys and certificates on a token are not supported yet");
-    sl_problem_advise(in->why, "Name files");
-    return APR_ENOTIMPL;
-}
-
 /* The path is kept also when nothing is there: certificates and keys belong together by their position. */
 static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
 {
@@ -233,13 +228,9 @@ static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
 
     if (rv != APR_SUCCESS)
         return rv;
-    if (in->row->kind == SL_KIND_FILES && !strncmp(in->words[0], "pkcs11:", 7)) {
-        path = in->words[0];
-        rv = refuse_token(in);
-    }
-    else {
-        rv = check_path(in, in->words[0], type, &path);
-    }
+    path = in->words[0];
+    if (in->row->kind != SL_KIND_FILES || !sl_key_uri_is(path))
+        rv = check_path(in, path, type, &path);
     if (in->row->kind == SL_KIND_FILES)
         set_another(in, path);
     else
@@ -255,6 +246,119 @@ static apr_status_t read_file(const sl_arguments_t *in)
 static apr_status_t read_dir(const sl_arguments_t *in)
 {
     return read_path(in, APR_DIR);
+}
+
+/* ---- pass phrases and the library ---- */
+
+static apr_status_t read_dialog(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, 1);
+    const char *word = in->words[0], *text = NULL;
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (!strcasecmp(word, "builtin")) {
+        text = "builtin";
+    }
+    else if (*word == '|' && word[1]) {
+        text = word;
+    }
+    else if (!strncmp(word, "exec:", 5) && word[5]) {
+        rv = check_path(in, word + 5, APR_REG, &text);
+        text = apr_pstrcat(in->settings->pool, "exec:", text, NULL);
+    }
+    if (!text)
+        return wrong(in, "knows builtin, exec:path and |program, not '%s'", word);
+    set_only(in, in->row->id, 0, text);
+    return rv;
+}
+
+static apr_status_t read_engine(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, 1);
+    const char *word = in->words[0], *names = sl_openssl_engines(in->settings->pool);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (!strcasecmp(word, "builtin")) {
+        set_only(in, in->row->id, 0, NULL);
+        return APR_SUCCESS;
+    }
+    if (!names) {
+        rv = wrong(in, "this OpenSSL has no engines, so it cannot use '%s'", word);
+        sl_problem_advise(in->why,
+                          "Write SSLCryptoDevice builtin; a provider is activated in OpenSSL's own configuration");
+        return rv;
+    }
+    if (!sl_openssl_engine_exists(word))
+        return wrong(in, "does not know the engine '%s'; there are 'builtin' (none)%s", word, names);
+    set_only(in, in->row->id, 0, word);
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_one_flag(const sl_arguments_t *in)
+{
+    const sl_setting_t *before = sl_settings_get(in->settings, in->row->id);
+    long number = before ? before->number : -1;
+    apr_status_t rv = read_flag(in);
+
+    if (rv == APR_SUCCESS && number >= 0 && sl_settings_number(in->settings, in->row->id) != number)
+        rv = wrong(in, "cannot be both On and Off");
+    return rv;
+}
+
+/* What kind of source the word names; `*path` is where it is, NULL if it has none. */
+static int is_builtin_seed(const char *word, const char **path)
+{
+    *path = NULL;
+    if (!strcasecmp(word, "builtin"))
+        return 1;
+    *path = word;
+    if ((!strncmp(word, "file:", 5) || !strncmp(word, "exec:", 5)) && word[5])
+        *path = word + 5;
+    return 0;
+}
+
+static apr_status_t check_seed_size(const sl_arguments_t *in, int builtin)
+{
+    char *end;
+    long bytes;
+
+    if (in->count < 3)
+        return APR_SUCCESS;
+    if (builtin)
+        return wrong(in, "takes no number of bytes for the source builtin");
+    errno = 0;
+    bytes = strtol(in->words[2], &end, 10);
+    if (end == in->words[2] || *end || errno || bytes < 0)
+        return wrong(in, "must have a whole number of bytes, not '%s'", in->words[2]);
+    return APR_SUCCESS;
+}
+
+static apr_status_t read_random_seed(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 2, 3);
+    const char *path;
+    char *merged = NULL;
+    apr_finfo_t info;
+    int builtin;
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    if (word_index("startup|connect", in->words[0], strlen(in->words[0])) < 0)
+        return wrong(in, "knows the times startup and connect, not '%s'", in->words[0]);
+    if (!strncmp(in->words[1], "egd:", 4))
+        return wrong(in, "knows no entropy gathering daemon: OpenSSL no longer speaks to one");
+    builtin = is_builtin_seed(in->words[1], &path);
+    rv = check_seed_size(in, builtin);
+    if (rv == APR_SUCCESS && path && in->root) {
+        rv = apr_filepath_merge(&merged, in->root, path, APR_FILEPATH_TRUENAME, in->settings->pool);
+        if (!merged || apr_stat(&info, merged, APR_FINFO_TYPE, in->settings->pool) != APR_SUCCESS)
+            return wrong_path(in, APR_ENOENT, merged ? merged : path, "does not exist");
+    }
+    if (rv == APR_SUCCESS)
+        set_another(in, in->words[1]);
+    return rv;
 }
 
 /* mod_ssl takes no notice of arguments here, not even of "off". */
@@ -489,9 +593,10 @@ static const read_kind_t readers[] = {
     [SL_KIND_DIR] = read_dir,         [SL_KIND_NOTHING] = read_nothing,   [SL_KIND_PROTOCOLS] = read_protocols,
     [SL_KIND_CIPHERS] = read_ciphers, [SL_KIND_CONF_CMD] = read_conf_cmd, [SL_KIND_CRL_CHECK] = read_crl_check,
     [SL_KIND_OCSP_CHECK] = read_ocsp_check, [SL_KIND_URL] = read_url,
-    [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,
     [SL_KIND_CACHE] = read_cache,
     [SL_KIND_EXPRESSION] = read_expression,
+    [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,   [SL_KIND_DIALOG] = read_dialog,
+    [SL_KIND_ENGINE] = read_engine,   [SL_KIND_ONE_FLAG] = read_one_flag, [SL_KIND_RANDOM_SEED] = read_random_seed,
 };
 
 apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const char *const *words, int count,

@@ -20,6 +20,16 @@ SL_ROW(SL_CERTIFICATE_KEY_FILE, "SSLCertificateKeyFile", SL_KIND_FILES, SL_SERVE
        SL_FOR_SECURITY, "file with the private key of the certificate in the same position")
 SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "file with the intermediate certificates")
+SL_ROW(SL_PASS_PHRASE_DIALOG, "SSLPassPhraseDialog", SL_KIND_DIALOG, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "builtin, exec:path, |program arguments: who is asked for the pass phrases of encrypted keys")
+
+/* The library as a whole */
+SL_ROW(SL_CRYPTO_DEVICE, "SSLCryptoDevice", SL_KIND_ENGINE, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "builtin, or the id of an OpenSSL engine that does the cryptography")
+SL_ROW(SL_FIPS, "SSLFIPS", SL_KIND_ONE_FLAG, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: only what the FIPS provider of OpenSSL offers")
+SL_ROW(SL_RANDOM_SEED, "SSLRandomSeed", SL_KIND_RANDOM_SEED, SL_MAIN, SL_APPEND, 0, 0, 0, NULL, 0,
+       "startup, connect and builtin, file:path, exec:path [bytes]: accepted; OpenSSL seeds itself")
 
 /* Versions, suites, library settings */
 SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, "modern|intermediate|old",

@@ -193,13 +193,6 @@ for my $case (@differ) {
     next unless $both;
     SL::Parity::compare("$where: $lines", { status => check('mod_ssl', $where, $lines)->{status} }, { status => $ours->{status} }, { row => $row, status => 1 });
 }
-# What mod_ssl takes (or httpd's trunk has), and this version says plainly that it has not.
-for my $case ([vhost => 'SSLCertificateFile pkcs11:token=a;object=b', qr/keys and certificates on a token are not supported yet\. Name files/]) {
-    my ($where, $lines, $said) = @$case;
-    my $r = check('securelayer', $where, $lines);
-    is($r->{status}, 1, "$where: $lines: not in this version");
-    like($r->{err}, $said, '... and it says so');
-}
 # Directives and words of our own and of trunk.
 for my $case (
     [vhost => 'SSLPolicy modern'], [vhost => 'SSLPolicy INTERMEDIATE'], [vhost => 'SSLPolicy old'], [vhost => 'SSLPolicy new', qr/does not know 'new'; it takes modern/],

@@ -51,7 +51,6 @@ $httpd->file('docs/empty.pem', '');
 $httpd->file('docs/page.pem', "<!DOCTYPE html>\n<html><body>Your certificate is ready</body></html>\n");
 $httpd->file('docs/damaged.pem', slurp($good{good}{cert}) =~ s/^(.{64}\n.{30})./$1*/mr);
 $httpd->file('docs/request.pem', slurp($good{good}{cert} =~ s/crt$/csr/r));
-my $locked = $certs->encrypted_key($good{good}{key}, 'a phrase');
 
 # [host, lines, id, directive, what is said]; the line behind "# HERE" is to blame.
 my @broken = (
@@ -74,8 +73,6 @@ my @broken = (
         'AH02572', 'SSLCertificateFile', qr{/docs/request\.pem: .*certificate request}],
     ['damaged', "# HERE\n SSLCertificateFile \"\${docs}/damaged.pem\"\n SSLCertificateKeyFile \"$good{good}{key}\"",
         'AH02572', 'SSLCertificateFile', qr{/docs/damaged\.pem: .*line \d+}],
-    ['locked', "SSLCertificateFile \"$good{good}{full}\"\n # HERE\n SSLCertificateKeyFile \"$locked\"",
-        'AH02572', 'SSLCertificateKeyFile', qr{^\Q$locked\E: .*encrypted|^\Q$locked\E: .*pass phrase}],
     ['swapped', "# HERE\n SSLCertificateFile \"$good{good}{key}\"\n SSLCertificateKeyFile \"$good{good}{full}\"",
         'AH02572', 'SSLCertificateFile', qr{holds no certificate, but a private key\. Name the file with the certificate}],
     ['chain', "$pair\n # HERE\n SSLCertificateChainFile \"\${docs}/page.pem\"",

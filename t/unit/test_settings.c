@@ -88,9 +88,36 @@ static const row_case_t row_cases[] = {
     BAD(SL_ENGINE, "on|off", "does not know 'on|off'"),
     BAD(SL_ENGINE, "\"\"", "does not know ''"),
     FILE_OF(SL_CERTIFICATE_FILE),
-    BAD(SL_CERTIFICATE_FILE, "pkcs11:token=a;object=b", "pkcs11:token=a;object=b: keys and certificates on a token"),
+    GOOD(SL_CERTIFICATE_FILE, "pkcs11:token=a;object=b", 0, "pkcs11:token=a;object=b"),
+    BAD(SL_CERTIFICATE_FILE, "PKCS11:token=a", "No such file"),
     FILE_OF(SL_CERTIFICATE_KEY_FILE),
+    GOOD(SL_CERTIFICATE_KEY_FILE, "file:/etc/key", 0, "file:/etc/key"),
     FILE_OF(SL_CERTIFICATE_CHAIN_FILE),
+    GOOD(SL_PASS_PHRASE_DIALOG, "BuiltIn", 0, "builtin"),
+    GOOD(SL_PASS_PHRASE_DIALOG, "|program", 0, "|program"),
+    BAD(SL_PASS_PHRASE_DIALOG, "|", "knows builtin, exec:path and |program, not '|'"),
+    BAD(SL_PASS_PHRASE_DIALOG, "exec:", "knows builtin, exec:path and |program, not 'exec:'"),
+    BAD(SL_PASS_PHRASE_DIALOG, "exec:gone", "/gone: No such file"),
+    BAD(SL_PASS_PHRASE_DIALOG, "exec:dir", "/dir: is no regular file"),
+    BAD(SL_PASS_PHRASE_DIALOG, "EXEC:file.pem", "not 'EXEC:file.pem'"),
+    BAD(SL_PASS_PHRASE_DIALOG, "builtin builtin", "takes 1 argument, not 2"),
+
+    GOOD(SL_CRYPTO_DEVICE, "builtin", 0, NULL),
+    BAD(SL_CRYPTO_DEVICE, "no-such", "no-such"),
+    FLAG(SL_FIPS),
+    GOOD(SL_RANDOM_SEED, "startup builtin", 0, "builtin"),
+    GOOD(SL_RANDOM_SEED, "Connect file:file.pem 512", 0, "file:file.pem"),
+    GOOD(SL_RANDOM_SEED, "startup exec:dir", 0, "exec:dir"),
+    GOOD(SL_RANDOM_SEED, "startup file.pem 0", 0, "file.pem"),
+    BAD(SL_RANDOM_SEED, "startup", "takes at least 2 arguments"),
+    BAD(SL_RANDOM_SEED, "startup builtin 1 2", "takes at most 3 arguments"),
+    BAD(SL_RANDOM_SEED, "always builtin", "knows the times startup and connect, not 'always'"),
+    BAD(SL_RANDOM_SEED, "startup builtin 5", "takes no number of bytes for the source builtin"),
+    BAD(SL_RANDOM_SEED, "startup file.pem -1", "must have a whole number of bytes, not '-1'"),
+    BAD(SL_RANDOM_SEED, "startup file.pem many", "must have a whole number of bytes, not 'many'"),
+    BAD(SL_RANDOM_SEED, "startup egd:file.pem", "no entropy gathering daemon"),
+    BAD(SL_RANDOM_SEED, "startup file:gone", "/gone: does not exist"),
+    BAD(SL_RANDOM_SEED, "startup file:", "/file:: does not exist"),
 
     GOOD(SL_POLICY, "modern", SL_POLICY_MODERN, NULL),
     GOOD(SL_POLICY, "INTERMEDIATE", SL_POLICY_INTERMEDIATE, NULL),
@@ -194,6 +221,8 @@ static const row_case_t row_cases[] = {
     BAD(SL_VERIFY_DEPTH, "one", "must be a whole number, not 'one'"),
     BAD(SL_VERIFY_DEPTH, "1x", "must be a whole number, not '1x'"),
     BAD(SL_VERIFY_DEPTH, "\"\"", "must be a whole number, not ''"),
+
+    FLAG(SL_INSECURE_RENEGOTIATION),
 
     FLAG(SL_STRICT_SNI),
     GOOD(SL_SNI_POLICY, "strict", SL_SNI_STRICT, NULL),
@@ -605,6 +634,7 @@ static int is_in_profile(sl_row_id_t row)
         SL_ENGINE,      SL_CERTIFICATE_FILE, SL_CERTIFICATE_KEY_FILE, SL_CERTIFICATE_CHAIN_FILE, SL_STRICT_SNI,
         SL_SNI_POLICY,  SL_UNKNOWN_NAME,     SL_STRICT_ALPN,          SL_HANDSHAKE_TIMEOUT,      SL_HANDSHAKE_QUEUE,
         SL_HELLO_VARS,  SL_OPTIONS,          SL_REQUIRE_SSL,          SL_LOG,                    SL_LOG_LEVEL,
+        SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_FIPS, SL_RANDOM_SEED,
     };
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
@@ -634,7 +664,8 @@ static void each_row_of_a_profile_changes_its_digest(void **state)
         checked[c->row] = 1;
     }
     for (int i = 0; i < SL_ROWS; i++) {
-        if (!checked[i] && sl_row((sl_row_id_t)i)->kind != SL_KIND_REMOVED && i != SL_SUITES)
+        if (!checked[i] && sl_row((sl_row_id_t)i)->kind != SL_KIND_REMOVED && i != SL_SUITES &&
+            i != SL_CRYPTO_DEVICE) /* its one right argument everywhere changes nothing */
             fail_msg("%s was not tried", sl_row((sl_row_id_t)i)->name);
     }
 }

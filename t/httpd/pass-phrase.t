@@ -211,6 +211,7 @@ for my $how (qw(exec pipe)) {
         my $httpd = SL::Httpd->new(tls => $tls);
         $httpd->config(config($how eq 'exec' ? "exec:$program" : "\"|$program\"", @ec));
         ok($httpd->start, "$how: $tls starts") or diag $httpd->said;
+        serves($httpd, '... and serves');
         $said{$tls} = asked($how);
         $httpd->stop;
     }
@@ -221,5 +222,6 @@ for my $how (qw(exec pipe)) {
 parity(
     name     => 'wrong dialogs',
     config   => "SSLPassPhraseDialog $_\n" . config(undef, [$pair{ec}{full}, $pair{ec}{key}]),
+    requests => [{ name => 'a page', url => 'https://one.test/' }],
 ) for 'nobody', 'exec:', '"|"', 'exec:/nothing/there', 'BUILTIN';
 done_testing;

@@ -38,11 +38,12 @@ my %section = (
     nobody     => "SSLVerifyClient require\nSSLRenegBufferSize 0",
     strong     => 'SSLCipherSuite AES256',
     weak       => 'SSLCipherSuite TLSv1.3 TLS_CHACHA20_POLY1305_SHA256',
-    either     => "SSLVerifyClient require\nSatisfy any\nAuthType Basic\nAuthName x\nAuthUserFile \"$dir/users\"\nRequire valid-user",
+    either     => "SSLVerifyClient require\nSatisfy any\nAuthType Basic\nAuthName x\nAuthUserFile \"\${docs}/users\"\nRequire valid-user",
+    password   => "SSLVerifyClient optional\nSSLRequire false\nSatisfy any\nAuthType Basic\nAuthName x\nAuthUserFile \"\${docs}/users\"\nRequire valid-user",
     page       => "SSLVerifyClient require\nErrorDocument 403 /sorry.html",
     inside     => "SSLVerifyClient require\nErrorDocument 403 /deep/index.html",
 );
-spew("$dir/users", "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n");    # secret
+my $users = "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n";    # secret
 my $httpd = SL::Httpd->new(modules => ['headers', 'authn_core', 'authn_file', 'auth_basic', 'authz_user', 'access_compat', 'include', 'filter',
         'rewrite', ($mpm eq 'prefork' ? () : 'http2'), cgi_modules($mpm)]);
 my @hosts = qw(one optional demanding);
@@ -65,6 +66,7 @@ for my $host (@hosts) {
     $httpd->file("docs/$host.test/ht-wrong/.htaccess", "SSLCipherSuite NONSENSE\n");
 }
 scripts($httpd);
+$httpd->file('docs/users', $users);
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 my $client = SL::Client->new(port => $httpd->port('https'));
 my %version = ('1.2' => ['--tls-max', '1.2'], '1.3' => ['--tlsv1.3']);
@@ -242,6 +244,7 @@ SKIP: {
 
 for my $version ('1.2', '1.3') {
     is(get($version, '/either/', cert => $ann)->{code}, 200, "TLS $version, Satisfy any: the certificate is enough");
+    is(get($version, '/password/', args => ['-u', 'ann:secret'])->{code}, 200, '... a password would be right');
     is(get($version, '/either/', args => ['-u', 'ann:secret'])->{code}, 403, '... a password does not replace one that is required');
     $r = get($version, '/page/');
     is("$r->{code} $r->{body}", "403 sorry page\n", '... ErrorDocument is shown');

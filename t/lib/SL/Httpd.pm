@@ -305,13 +305,17 @@ sub wait_for_access {
     return wait_until(sub { return $self->access_log =~ $pattern ? $1 // $& : undef }, ($seconds || 10) * slow());
 }
 
+my $resuming = qr/AH00(?:489|292|163):.*resuming normal operations/;
+
 # graceful => 1 (default) or 0. Waits until the new generation serves; false if it did not come.
 sub restart {
     my ($self, %o) = @_;
     $self->write_config;
+    # Children serve a moment before the parent says so: what it says of the start must not pass for the restart's.
+    wait_until(sub { $self->error_log =~ $resuming }, 5 * slow()) unless $self->{restarts}++;
     $self->mark;
     kill(($o{graceful} // 1) ? 'USR1' : 'HUP', $self->{pid});
-    return $self->wait_for_log(qr/AH00(?:489|292|163):.*resuming normal operations/, 20) ? 1 : 0;
+    return $self->wait_for_log($resuming, 20) ? 1 : 0;
 }
 
 # Process ids of httpd's children (that run threads or requests).

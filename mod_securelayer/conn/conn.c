@@ -40,6 +40,8 @@ void sl_conn_free(sl_conn_t *conn)
 {
     SSL_free(conn->ssl);
     conn->ssl = NULL;
+    sk_X509_pop_free(conn->resumed_chain, X509_free);
+    conn->resumed_chain = NULL;
     sl_identity_release(conn->challenge);
     conn->challenge = NULL;
     if (conn->hello_pool)

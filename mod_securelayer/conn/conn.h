@@ -57,6 +57,7 @@ typedef struct sl_conn_t {
     int verify_generous;       /* X509_V_... that was forgiven: no CA of ours signed it (optional_no_ca); else 0 */
     const char *revocation;    /* why a certificate of the client did not pass check_revocation(); NULL: none failed */
     int certificate_too_large; /* the client's, for the session ticket that TLS 1.2 had promised */
+    STACK_OF(X509) *resumed_chain; /* for sl_conn_peer_chain() */
     apr_interval_time_t handshake_time; /* microseconds from the first byte to the end of the handshake; 0 before */
     sl_failure_t failure;
 } sl_conn_t;
@@ -65,6 +66,10 @@ typedef struct sl_conn_t {
 sl_conn_t *sl_conn_make(apr_pool_t *pool, const sl_host_t *host, void *baton);
 /* Frees the SSL and the hello; called by the pool's cleanup, may be called earlier: what was open is closed then. */
 void sl_conn_free(sl_conn_t *conn);
+
+/* The certificates that the client sent behind its own, also of a resumed session; NULL if there are none. Borrowed.
+ * SL_STATE_OPEN only. */
+STACK_OF(X509) *sl_conn_peer_chain(const sl_conn_t *conn);
 
 /* Notes the first failure and ends the state machine. `detail` may be NULL; it is escaped here. */
 void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detail);

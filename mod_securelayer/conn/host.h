@@ -5,6 +5,7 @@
 #define SL_CONN_HOST_H
 
 #include "base/world.h"
+#include "resume/ticket_ring.h"
 #include "vhost/vhost.h"
 
 #include <apr_tables.h>
@@ -39,6 +40,9 @@ typedef struct sl_host_t {
     /* Takes application data that came before the client answered to SL_STATE_REAUTH; a failure ends the connection,
      * and so does NULL. */
     apr_status_t (*keep)(void *baton, const unsigned char *bytes, apr_size_t length);
+    /* The key of session tickets with that name (NULL: the one that seals) for `vhost`, copied to `key`. */
+    sl_ticket_found_t (*ticket_key)(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
+                                    sl_ticket_key_t *key);
     const sl_world_t *world;
 } sl_host_t;
 

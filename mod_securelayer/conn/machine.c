@@ -126,4 +126,5 @@ void sl_machine_prepare(SSL_CTX *ctx)
     SSL_CTX_set_tlsext_servername_callback(ctx, check_name);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);
     sl_sessions_prepare(ctx);
+    sl_tickets_prepare(ctx);
 }

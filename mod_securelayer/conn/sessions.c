@@ -18,7 +18,7 @@ static int put(SSL *ssl, SSL_SESSION *session)
         return 0;
     if (SSL_version(ssl) >= TLS1_3_VERSION && has_stateless_tickets(ssl))
         return 0;
-    if (conn->host->put_session(conn->baton, session))
+    if (sl_tickets_keep_chain(ssl, session) && conn->host->put_session(conn->baton, session))
         conn->session_kept = 1;
     return 0; /* the reference is not taken */
 }
@@ -42,6 +42,10 @@ static SSL_SESSION *get(SSL *ssl, const unsigned char *id, int id_length, int *c
     if (!conn || !conn->host->get_session || conn->challenge || id_length <= 0 || is_made_up(ssl, conn))
         return NULL;
     session = conn->host->get_session(conn->baton, id, (apr_size_t)id_length);
+    if (session && !sl_tickets_may_resume(conn, session)) {
+        SSL_SESSION_free(session);
+        return NULL;
+    }
     if (session)
         conn->session_kept = 1;
     return session;

@@ -70,6 +70,7 @@ static void freeze_facts(sl_conn_t *conn)
     /* A resumed session brings the result of its first handshake along: the same scope means the same policy. */
     if (conn->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && result != X509_V_OK)
         conn->verify_generous = (int)result;
+    sl_tickets_take_chain(conn);
     conn->failure.alert_received = conn->failure.alert_sent = -1;
     let_hello_go(conn);
 }

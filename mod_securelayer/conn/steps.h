@@ -28,6 +28,14 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store);
 
 /* Callbacks of an SSL_CTX for sessions under their id (sessions.c). */
 void sl_sessions_prepare(SSL_CTX *ctx);
+/* Session tickets (tickets.c): the callbacks of an SSL_CTX. */
+void sl_tickets_prepare(SSL_CTX *ctx);
+/* May this session be resumed? Its client certificate is verified again: it may have expired, or been revoked. */
+int sl_tickets_may_resume(sl_conn_t *conn, SSL_SESSION *session);
+/* Before a session is kept: puts the client's chain into it. 0 if memory ran out. */
+int sl_tickets_keep_chain(SSL *ssl, SSL_SESSION *session);
+/* After the handshake: the other way round. */
+void sl_tickets_take_chain(sl_conn_t *conn);
 
 /* A BIO that reads and writes through the connection's host (bio_host.c). One method per process. */
 BIO *sl_bio_host_new(sl_conn_t *conn);

@@ -82,7 +82,7 @@ static const char *byte_sequence(apr_pool_t *pool, const X509 *certificate)
 /* As sent: from the one above the client's upwards. What a resumed session does not hold is left out. */
 static const char *chain_of(apr_pool_t *pool, const sl_conn_t *tls)
 {
-    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(tls->ssl);
+    const STACK_OF(X509) *chain = sl_conn_peer_chain(tls);
     apr_array_header_t *all = apr_array_make(pool, 4, sizeof(const char *));
 
     for (int i = 0; chain && i < sk_X509_num(chain); i++) {

@@ -30,6 +30,7 @@
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
+#include "httpd/tickets.h"
 #include "httpd/vhost_choice.h"
 
 #include "conn/machine.h"
@@ -97,6 +98,13 @@ static int show_ssl(void *baton, SSL *ssl)
     return sl_module_hooks_pre_handshake(link->c, ssl, 0);
 }
 
+static sl_ticket_found_t ticket_key(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
+                                    sl_ticket_key_t *key)
+{
+    (void)baton;
+    return sl_tickets_find(vhost->owner, name, key);
+}
+
 static sl_host_t host = {
     .read = sl_brigade_read,
     .write = sl_brigade_write,
@@ -109,6 +117,7 @@ static sl_host_t host = {
     .remove_session = sl_sessions_remove,
     .check_revocation = check_revocation,
     .keep = sl_demand_keep,
+    .ticket_key = ticket_key,
 };
 
 /* ---- the machine, driven ---- */

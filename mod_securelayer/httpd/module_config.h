@@ -18,6 +18,7 @@ typedef struct sl_read_limits_t sl_read_limits_t; /* reqtimeout.h */
 typedef struct sl_server_config_t {
     sl_settings_t *settings;
     sl_vhost_t *vhost; /* NULL unless TLS is on for this server; set by collect_vhosts */
+    int ticket_file; /* the entry of its SSLSessionTicketKeyFile on the board; -1: none; set by tickets.c */
     const sl_read_limits_t *read_limits; /* NULL without mod_reqtimeout; set by reqtimeout.c */
 } sl_server_config_t;
 

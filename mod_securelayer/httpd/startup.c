@@ -23,6 +23,7 @@
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
 #include "httpd/sections.h"
+#include "httpd/tickets.h"
 #include "httpd/vhost_choice.h"
 
 APLOG_USE_MODULE(sl);
@@ -111,6 +112,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
     sl_collect_vhosts(pool, scratch, s, ask_modules, dialog_mode(), found, &counts);
     sl_sessions_collect(pool, scratch, s, found);
     sl_sections_review(s, found);
+    sl_tickets_collect(pool, scratch, s, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "
@@ -181,8 +183,13 @@ static int start_services(apr_pool_t *pool, server_rec *s)
 {
     sl_problems_t *problems = sl_problems_make(pool);
     sl_problem_t *why = sl_problems_new(problems, NULL);
+    apr_status_t rv = sl_tickets_start(pool, s, why);
 
-    if (sl_sessions_start(pool, s, why) != APR_SUCCESS)
+    if (rv != APR_SUCCESS)
+        why->log_id = "SL0124";
+    else
+        rv = sl_sessions_start(pool, s, why);
+    if (rv != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     sl_log_problems(problems, SL_LOG_ALL, 0, s);
     return problems->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;

@@ -86,7 +86,7 @@ apr_array_header_t *sl_var_cert_san(const sl_question_t *q, int argument)
 
 static apr_array_header_t *chain_texts(const sl_question_t *q, const char *(*text_of)(apr_pool_t *, X509 *))
 {
-    STACK_OF(X509) *chain = sl_conn_peer(q->tls) ? SSL_get_peer_cert_chain(q->tls->ssl) : NULL;
+    STACK_OF(X509) *chain = sl_conn_peer(q->tls) ? sl_conn_peer_chain(q->tls) : NULL;
     apr_array_header_t *texts = apr_array_make(q->pool, 4, sizeof(const char *));
 
     for (int i = 0; i < sk_X509_num(chain); i++)

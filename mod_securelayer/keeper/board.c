@@ -79,6 +79,11 @@ apr_status_t sl_section_make(sl_section_t **made, apr_pool_t *pool, int entries,
     return APR_SUCCESS;
 }
 
+void sl_section_stay(sl_section_t *section, apr_pool_t *pool)
+{
+    apr_pool_cleanup_kill(pool, section, unmap);
+}
+
 int sl_section_entries(const sl_section_t *section)
 {
     return section->entries;

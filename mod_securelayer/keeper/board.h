@@ -17,6 +17,7 @@ typedef struct sl_section_t sl_section_t;
 
 typedef struct sl_board_t {
     sl_section_t *tickets; /* one entry: an sl_ticket_ring_t */
+    sl_section_t *ticket_files; /* one entry a key file: an sl_ticket_ring_t; NULL if there are none */
     sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */
 } sl_board_t;
 
@@ -25,6 +26,9 @@ typedef struct sl_board_t {
  * what they have. */
 apr_status_t sl_section_make(sl_section_t **section, apr_pool_t *pool, int entries, apr_size_t size,
                              const unsigned char *keys, sl_problem_t *why) __attribute__((warn_unused_result));
+
+/* Keeps the memory until the process ends, and until then after the code was unloaded. `pool`: that of its making. */
+void sl_section_stay(sl_section_t *section, apr_pool_t *pool);
 
 int sl_section_entries(const sl_section_t *section);
 /* The key of an entry; entries are in the ascending order of their keys. NULL if the section has none. */

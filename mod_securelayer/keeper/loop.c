@@ -122,6 +122,20 @@ static void sleep_until_due(sl_loop_t *loop)
     apr_pool_clear(loop->scratch);
 }
 
+void sl_loop_pause(sl_loop_t *loop, apr_interval_time_t length)
+{
+    apr_time_t start = sl_world_now(loop->world), passed = 0;
+    sigset_t none;
+
+    sigemptyset(&none);
+    while (!loop->stopped && passed >= 0 && passed < length) {
+        struct timespec limit = {apr_time_sec(length - passed), apr_time_usec(length - passed) * 1000};
+
+        ppoll(NULL, 0, &limit, caught == loop ? &none : NULL);
+        passed = sl_world_now(loop->world) - start;
+    }
+}
+
 static int is_ready(const sl_loop_t *loop, const sl_job_t *job)
 {
     if (job->due <= sl_world_now(loop->world))

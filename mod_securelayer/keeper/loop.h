@@ -44,6 +44,8 @@ struct sl_loop_t {
 
 /* Runs the jobs until the loop is stopped. SIGTERM stops it if sl_loop_catch_signals() was called. */
 void sl_loop_run(sl_loop_t *loop);
+/* Does nothing for that long, unless the loop is stopped. */
+void sl_loop_pause(sl_loop_t *loop, apr_interval_time_t length);
 /* For the process that runs this loop and nothing else: SIGTERM ends it, other signals of httpd are left to httpd, and
  * the end of the parent ends it too. To be called again after a change of user. */
 void sl_loop_catch_signals(sl_loop_t *loop);

@@ -58,6 +58,10 @@ SL_ROW(SL_SESSION_CACHE, "SSLSessionCache", SL_KIND_CACHE, SL_MAIN, SL_CHILD_WIN
        SL_IN_PROFILE, "none, nonenotnull, provider[:arguments]: where sessions are kept, e.g. shmcb:scache(512000)")
 SL_ROW(SL_SESSION_TIMEOUT, "SSLSessionCacheTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 300, NULL,
        SL_IN_PROFILE, "seconds for which a session may be resumed, by its id or with a ticket")
+SL_ROW(SL_TICKET_KEY_FILE, "SSLSessionTicketKeyFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "file with the keys of session tickets, of 48 or 80 bytes each; the first one seals, all open")
+SL_ROW(SL_TICKET_ROTATION, "SecureLayerTicketRotation", SL_KIND_NUMBER, SL_MAIN, SL_CHILD_WINS, 1, 604800, 43200, NULL,
+       0, "seconds from one key of session tickets to the next")
 
 /* Client certificates */
 SL_ROW(SL_CA_FILE, "SSLCACertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,

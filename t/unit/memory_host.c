@@ -254,6 +254,13 @@ static apr_status_t free_memory(void *baton)
     return APR_SUCCESS;
 }
 
+static sl_ticket_found_t ticket_key(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
+                                    sl_ticket_key_t *key)
+{
+    (void)vhost;
+    return sl_ticket_ring_find(&((memory_host_t *)baton)->ring, name, key);
+}
+
 memory_host_t *memory_host_make(apr_pool_t *pool)
 {
     static const sl_host_t callbacks = {
@@ -266,7 +273,9 @@ memory_host_t *memory_host_make(apr_pool_t *pool)
         .get_session = get_session,
         .remove_session = remove_session,
         .check_revocation = check_revocation,
+        .ticket_key = ticket_key,
     };
+    sl_ticket_key_t key;
     memory_host_t *memory = apr_pcalloc(pool, sizeof(*memory));
 
     memory->pool = pool;
@@ -278,6 +287,8 @@ memory_host_t *memory_host_make(apr_pool_t *pool)
     memory->up.end = memory->down.end = APR_EAGAIN;
     memory->names = apr_array_make(pool, 4, sizeof(memory_name_t));
     memory->sessions = apr_array_make(pool, 4, sizeof(SSL_SESSION *));
+    MUST(sl_ticket_key_make(&key, apr_time_sec(START_OF_TIME), NULL) == APR_SUCCESS);
+    sl_ticket_ring_add(&memory->ring, &key);
     apr_pool_cleanup_register(pool, memory, free_memory, apr_pool_cleanup_null);
     return memory;
 }

@@ -61,6 +61,7 @@ struct memory_host_t {
     X509 *revoked;               /* whom check_revocation() refuses; NULL: nobody */
     X509 *last_issuer;           /* it was told; gone with the connection */
     int revocation_checks;
+    sl_ticket_ring_t ring;       /* one key at first; the same for all virtual hosts */
     int searches, alpn_choices, challenges; /* how often the callbacks were called */
     apr_pool_t *conn_pool;
     sl_conn_t *conn;

@@ -166,6 +166,12 @@ static const row_case_t row_cases[] = {
     BAD(SL_SESSION_TIMEOUT, "-1", "must be between 0 and 2147483647"),
     BAD(SL_SESSION_TIMEOUT, "2147483648", "must be between 0 and 2147483647"),
     BAD(SL_SESSION_TIMEOUT, "soon", "must be a whole number, not 'soon'"),
+    FILE_OF(SL_TICKET_KEY_FILE),
+    GOOD(SL_TICKET_ROTATION, "1", 1, NULL),
+    GOOD(SL_TICKET_ROTATION, "604800", 604800, NULL),
+    BAD(SL_TICKET_ROTATION, "0", "must be between 1 and 604800, not 0"),
+    BAD(SL_TICKET_ROTATION, "604801", "must be between 1 and 604800"),
+    BAD(SL_TICKET_ROTATION, "12h", "must be a whole number, not '12h'"),
 
     FILE_OF(SL_CA_FILE),
     DIR_OF(SL_CA_PATH),
@@ -635,6 +641,7 @@ static int is_in_profile(sl_row_id_t row)
         SL_SNI_POLICY,  SL_UNKNOWN_NAME,     SL_STRICT_ALPN,          SL_HANDSHAKE_TIMEOUT,      SL_HANDSHAKE_QUEUE,
         SL_HELLO_VARS,  SL_OPTIONS,          SL_REQUIRE_SSL,          SL_LOG,                    SL_LOG_LEVEL,
         SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_FIPS, SL_RANDOM_SEED,
+        SL_TICKET_KEY_FILE, SL_TICKET_ROTATION,
     };
 
     for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {

@@ -314,20 +314,24 @@ sub restart {
     # Children serve a moment before the parent says so: what it says of the start must not pass for the restart's.
     wait_until(sub { $self->error_log =~ $resuming }, 5 * slow()) unless $self->{restarts}++;
     $self->mark;
+    wait_until(sub { slurp("/proc/$self->{pid}/status") =~ /^SigCgt:\s*[0-9a-f]*[2367abef][0-9a-f]{2}$/m }, 20 * slow());    # it minds USR1
     kill(($o{graceful} // 1) ? 'USR1' : 'HUP', $self->{pid});
     return $self->wait_for_log($resuming, 20) ? 1 : 0;
 }
 
 # Process ids of httpd's children (that run threads or requests).
 sub children {
-    my ($self) = @_;
+    my ($self, $helper) = @_;
     my @children;
     for my $stat (glob '/proc/[0-9]*/stat') {
-        my ($pid, $state, $parent) = slurp($stat) =~ /^(\d+) \(.*\) (\w) (\d+) /s or next;
-        push @children, $pid if $parent == $self->{pid} && $state ne 'Z';
+        my ($pid, $name, $state, $parent) = slurp($stat) =~ /^(\d+) \((.*)\) (\w) (\d+) /s or next;
+        push @children, $pid if $parent == $self->{pid} && $state ne 'Z' && ($name =~ /^sl-/ ? $name : '') eq ($helper // '');
     }
     return sort { $a <=> $b } @children;
 }
+
+# Process id of the module's "keeper" or "courier"; undef if there is none.
+sub helper { my ($self, $name) = @_; return ($self->children("sl-$name"))[0] }
 
 sub is_running { my ($self) = @_; return $self->{pid} && kill 0, $self->{pid} }
 

@@ -1,0 +1,246 @@
+/* Start and end of keeper and courier. */
+#include "httpd/keeper_hooks.h"
+
+#include <ap_listen.h>
+#include <ap_mpm.h>
+#include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <mpm_common.h>
+
+#include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+#include "httpd/module_config.h"
+
+APLOG_USE_MODULE(sl);
+
+/* One that dies young waits before it works again: a second, two, four, at most so many. */
+#define LONGEST_PAUSE 60
+#define YOUNG apr_time_from_sec(60)
+/* How long one may take to end. */
+#define PATIENCE apr_time_from_sec(5)
+
+typedef struct sl_process_t {
+    const char *name; /* at most 15 characters */
+    int drops_rights;
+    apr_array_header_t *jobs; /* of sl_job_t *; NULL: none */
+    apr_pool_t *pool;         /* configuration pool */
+    server_rec *server;
+    apr_proc_t process;
+    pid_t parent;
+    int runs, watched;
+    apr_time_t started;
+    int deaths; /* in a row, of those who died young */
+} sl_process_t;
+
+static sl_process_t helpers[SL_HELPERS] = {
+    [SL_KEEPER] = {.name = "sl-keeper"},
+    [SL_COURIER] = {.name = "sl-courier", .drops_rights = 1},
+};
+static sl_board_t board;
+static pid_t maker; /* httpd's parent process */
+
+sl_board_t *sl_keeper_hooks_board(void)
+{
+    return &board;
+}
+
+/* ---- in the new process ---- */
+
+static void say(void *baton, sl_say_t level, const char *line)
+{
+    static const int levels[] = {[SL_SAY_ERROR] = APLOG_ERR,
+                                 [SL_SAY_WARNING] = APLOG_WARNING,
+                                 [SL_SAY_NOTICE] = APLOG_NOTICE,
+                                 [SL_SAY_INFO] = APLOG_INFO,
+                                 [SL_SAY_DEBUG] = APLOG_DEBUG};
+    const sl_process_t *helper = baton;
+
+    ap_log_error(APLOG_MARK, levels[level], 0, helper->server, "%s", line);
+}
+
+static apr_interval_time_t pause_of(const sl_process_t *helper)
+{
+    int seconds = helper->deaths ? 1 << (helper->deaths > 6 ? 6 : helper->deaths - 1) : 0;
+
+    return apr_time_from_sec(seconds < LONGEST_PAUSE ? seconds : LONGEST_PAUSE);
+}
+
+/* Never returns. What belongs to httpd is left as it is: no cleanup of its pools may run here, with root's rights. */
+static void live(sl_process_t *helper)
+{
+    sl_loop_t loop;
+
+    ap_close_listeners(); /* else nobody could listen there after the server ended */
+    memset(&loop, 0, sizeof(loop));
+    apr_pool_create_unmanaged_ex(&loop.pool, NULL, NULL);
+    apr_pool_create(&loop.scratch, loop.pool);
+    loop.world = sl_world_real();
+    loop.say = say;
+    loop.baton = helper;
+    loop.jobs = helper->jobs;
+    loop.parent = helper->parent;
+    sl_loop_catch_signals(&loop);
+#ifdef __linux__
+    prctl(PR_SET_NAME, helper->name);
+#endif
+    if (helper->drops_rights && ap_run_drop_privileges(loop.pool, helper->server) != OK)
+        _exit(1);
+    sl_loop_catch_signals(&loop);
+    sl_loop_pause(&loop, pause_of(helper));
+    sl_loop_run(&loop);
+    apr_pool_destroy(loop.pool);
+    _exit(0);
+}
+
+/* ---- in the parent ---- */
+
+static void start(sl_process_t *helper);
+
+static int server_ends(void)
+{
+    int state = AP_MPMQ_RUNNING;
+
+    return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
+}
+
+static void unwatch(sl_process_t *helper)
+{
+    if (!helper->watched)
+        return;
+    helper->watched = 0;
+    apr_proc_other_child_unregister(helper);
+}
+
+static void note_death(sl_process_t *helper, apr_wait_t status)
+{
+    helper->runs = 0;
+    unwatch(helper);
+    if (server_ends())
+        return;
+    helper->deaths = apr_time_now() - helper->started < YOUNG ? helper->deaths + 1 : 0;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, helper->server,
+                 "SL0122: the process %s (%" APR_PID_T_FMT ") ended with status %d, a new one takes its place",
+                 helper->name, helper->process.pid, (int)status);
+    start(helper);
+}
+
+static void maintain(int reason, void *baton, apr_wait_t status)
+{
+    sl_process_t *helper = baton;
+
+    if (reason == APR_OC_REASON_UNREGISTER)
+        helper->watched = 0; /* by the pool's own cleanup; APR knows it no more */
+    if (getpid() != helper->parent)
+        return;
+    if (reason == APR_OC_REASON_DEATH || reason == APR_OC_REASON_LOST)
+        note_death(helper, status);
+    else if (reason == APR_OC_REASON_RESTART)
+        unwatch(helper);
+}
+
+static void start(sl_process_t *helper)
+{
+    apr_status_t rv;
+
+    helper->parent = getpid();
+    helper->started = apr_time_now();
+    rv = apr_proc_fork(&helper->process, helper->pool);
+    if (rv == APR_INCHILD)
+        live(helper);
+    if (rv != APR_INPARENT) {
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server, "SL0123: the process %s could not be started",
+                     helper->name);
+        return;
+    }
+    helper->runs = helper->watched = 1;
+    apr_proc_other_child_register(&helper->process, maintain, helper, NULL, helper->pool);
+}
+
+static int has_ended(const sl_process_t *helper)
+{
+    return waitpid(helper->process.pid, NULL, WNOHANG) != 0; /* or is somebody else's matter by now */
+}
+
+static void await_end(const sl_process_t *helper)
+{
+    apr_time_t until = apr_time_now() + PATIENCE;
+
+    while (!has_ended(helper)) {
+        if (apr_time_now() < until) {
+            apr_sleep(5000);
+            continue;
+        }
+        kill(helper->process.pid, SIGKILL);
+        waitpid(helper->process.pid, NULL, 0);
+        return;
+    }
+}
+
+/* Runs in the parent when the configuration goes. A child that ends comes here as well, and leaves them alone. */
+static apr_status_t end_all(void *unused)
+{
+    (void)unused;
+    if (maker != getpid())
+        return APR_SUCCESS;
+    for (int i = 0; i < SL_HELPERS; i++) {
+        sl_process_t *helper = &helpers[i];
+
+        if (helper->runs) {
+            unwatch(helper);
+            if (has_ended(helper))
+                helper->runs = 0;
+            else
+                kill(helper->process.pid, SIGTERM);
+        }
+    }
+    for (int i = 0; i < SL_HELPERS; i++) {
+        if (helpers[i].runs) {
+            await_end(&helpers[i]);
+            helpers[i].runs = 0;
+        }
+        helpers[i].jobs = NULL;
+        helpers[i].deaths = 0;
+    }
+    memset(&board, 0, sizeof(board));
+    return APR_SUCCESS;
+}
+
+void sl_keeper_hooks_add(apr_pool_t *pool, sl_helper_t which, sl_job_t *job)
+{
+    sl_process_t *helper = &helpers[which];
+
+    if (!helper->jobs)
+        helper->jobs = apr_array_make(pool, 4, sizeof(sl_job_t *));
+    APR_ARRAY_PUSH(helper->jobs, sl_job_t *) = job;
+}
+
+static int start_all(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
+{
+    (void)log_pool;
+    (void)scratch;
+    maker = getpid();
+    apr_pool_cleanup_register(pool, NULL, end_all, apr_pool_cleanup_null);
+    for (int i = 0; i < SL_HELPERS; i++) {
+        helpers[i].pool = pool;
+        helpers[i].server = s;
+        if (helpers[i].jobs)
+            start(&helpers[i]);
+    }
+    return OK;
+}
+
+void sl_keeper_hooks_register(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_post_config(start_all, NULL, NULL, APR_HOOK_REALLY_LAST);
+}

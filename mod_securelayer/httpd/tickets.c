@@ -1,0 +1,180 @@
+/* Ticket keys: files read at start, the ring that all others share, both on the board.  Called by startup; asked by
+ * conn_hooks for connections, and by whoever seals something for later. */
+#include "httpd/tickets.h"
+
+#include <http_main.h>
+
+#include <apr_file_info.h>
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "httpd/keeper_hooks.h"
+#include "httpd/module_config.h"
+#include "keeper/ticket_job.h"
+#include "resume/ticket_source.h"
+
+/* What the key files of this configuration hold, from collecting to the board. */
+static apr_array_header_t *files; /* of sl_ticket_ring_t */
+
+static apr_status_t forget_files(void *unused)
+{
+    (void)unused;
+    for (int i = 0; files && i < files->nelts; i++)
+        sl_ticket_ring_cleanse(&APR_ARRAY_IDX(files, i, sl_ticket_ring_t));
+    files = NULL;
+    return APR_SUCCESS;
+}
+
+/* ---- collecting ---- */
+
+static void warn_if_open_to_all(const char *path, const sl_origin_t *origin, apr_pool_t *scratch,
+                                sl_problems_t *problems)
+{
+    apr_finfo_t info;
+
+    if (apr_stat(&info, path, APR_FINFO_PROT, scratch) == APR_SUCCESS && info.protection & APR_FPROT_WREAD)
+        sl_problems_add(problems, SL_PROBLEM_WARNING, NULL, origin, path, "chmod go-rwx it",
+                        "anybody on this machine can read these keys, and with them what clients resume");
+}
+
+static int read_file(const char *path, const sl_origin_t *origin, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_problem_t *why = sl_problems_new(problems, origin);
+    sl_ticket_ring_t ring;
+
+    if (sl_ticket_source_read(&ring, path, scratch, why) != APR_SUCCESS) {
+        why->log_id = "AH02287";
+        sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
+        return -1;
+    }
+    warn_if_open_to_all(path, origin, scratch, problems);
+    APR_ARRAY_PUSH(files, sl_ticket_ring_t) = ring;
+    sl_ticket_ring_cleanse(&ring);
+    return files->nelts - 1;
+}
+
+static int count_files(server_rec *main_server)
+{
+    int count = 0;
+
+    for (server_rec *s = main_server; s; s = s->next)
+        count += sl_config_vhost(s) && sl_settings_text(sl_config_of_server(s)->settings, SL_TICKET_KEY_FILE);
+    return count;
+}
+
+void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
+{
+    apr_hash_t *known = apr_hash_make(scratch);
+
+    forget_files(NULL);
+    files = apr_array_make(pool, count_files(main_server), sizeof(sl_ticket_ring_t)); /* it never moves */
+    apr_pool_cleanup_register(pool, NULL, forget_files, apr_pool_cleanup_null);
+    for (server_rec *s = main_server; s; s = s->next) {
+        sl_server_config_t *config = sl_config_of_server(s);
+        const char *path = config->vhost ? sl_settings_text(config->settings, SL_TICKET_KEY_FILE) : NULL;
+        sl_origin_t origin = sl_settings_origin(config->settings, SL_TICKET_KEY_FILE);
+        int *file;
+
+        config->ticket_file = -1;
+        if (!path || sl_settings_is_refused(config->settings, SL_TICKET_KEY_FILE))
+            continue;
+        file = apr_hash_get(known, path, APR_HASH_KEY_STRING);
+        if (!file) {
+            file = apr_palloc(scratch, sizeof(*file));
+            *file = read_file(path, &origin, scratch, problems);
+            apr_hash_set(known, path, APR_HASH_KEY_STRING, file);
+        }
+        config->ticket_file = *file;
+    }
+}
+
+/* ---- starting ---- */
+
+/* Kept from the first start to the full stop: who got a ticket before a restart resumes after it. */
+static apr_status_t find_ring(sl_section_t **ring, sl_problem_t *why)
+{
+    static const char key[] = "securelayer ticket ring 1"; /* the last figure: of the memory's layout */
+    void *kept = NULL;
+    apr_status_t rv;
+
+    apr_pool_userdata_get(&kept, key, ap_pglobal);
+    *ring = kept;
+    if (kept)
+        return APR_SUCCESS;
+    rv = sl_section_make(ring, ap_pglobal, 1, sizeof(sl_ticket_ring_t), NULL, why);
+    if (rv == APR_SUCCESS) {
+        sl_section_stay(*ring, ap_pglobal);
+        apr_pool_userdata_set(*ring, key, apr_pool_cleanup_null, ap_pglobal);
+    }
+    return rv;
+}
+
+static apr_status_t publish_files(apr_pool_t *pool, sl_section_t **section, sl_problem_t *why)
+{
+    apr_status_t rv;
+
+    *section = NULL;
+    if (!files->nelts)
+        return APR_SUCCESS;
+    rv = sl_section_make(section, pool, files->nelts, sizeof(sl_ticket_ring_t), NULL, why);
+    for (int i = 0; rv == APR_SUCCESS && i < files->nelts; i++) {
+        const sl_ticket_ring_t *ring = &APR_ARRAY_IDX(files, i, const sl_ticket_ring_t);
+
+        rv = sl_section_publish(*section, i, ring, sl_ticket_ring_size(ring));
+    }
+    forget_files(NULL);
+    return rv;
+}
+
+/* Seconds for which sessions live, at most; 0 if nobody speaks TLS. */
+static apr_int64_t longest_session(server_rec *main_server)
+{
+    apr_int64_t longest = 0;
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+        apr_int64_t life = vhost ? SSL_CTX_get_timeout(vhost->profile->ctx) : 0;
+
+        if (vhost && life < 1)
+            life = 1;
+        longest = life > longest ? life : longest;
+    }
+    return longest;
+}
+
+apr_status_t sl_tickets_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
+{
+    apr_int64_t rotation = sl_settings_number(sl_config_of_server(main_server)->settings, SL_TICKET_ROTATION);
+    apr_int64_t keep = longest_session(main_server);
+    sl_board_t *board = sl_keeper_hooks_board();
+    apr_status_t rv;
+
+    if (!keep)
+        return APR_SUCCESS;
+    keep = keep > rotation ? keep : rotation;
+    rv = find_ring(&board->tickets, why);
+    if (rv == APR_SUCCESS)
+        rv = publish_files(pool, &board->ticket_files, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_ticket_job_turn(board->tickets, apr_time_sec(apr_time_now()), rotation, keep, NULL, why);
+    if (rv == APR_SUCCESS)
+        sl_keeper_hooks_add(pool, SL_KEEPER, sl_ticket_job_make(pool, board->tickets, rotation, keep));
+    return rv;
+}
+
+/* ---- asking ---- */
+
+sl_ticket_found_t sl_tickets_find(const server_rec *s, const unsigned char *name, sl_ticket_key_t *key)
+{
+    const sl_board_t *board = sl_keeper_hooks_board();
+    int file = sl_config_of_server(s)->ticket_file;
+    const sl_section_t *section = file < 0 ? board->tickets : board->ticket_files;
+    sl_ticket_found_t found = SL_TICKET_NO_KEY;
+    sl_ticket_ring_t ring;
+
+    if (section && sl_section_read(section, file < 0 ? 0 : file, &ring, sizeof(ring), NULL)) {
+        found = sl_ticket_ring_find(&ring, name, key);
+        sl_ticket_ring_cleanse(&ring);
+    }
+    return found;
+}

@@ -1,0 +1,179 @@
+/* The board: readers get one publication, whole, however fast the writer is and whatever becomes of it. Says most under
+ * ThreadSanitizer. */
+#include "keeper/board.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define READERS 3
+#define CHANGES 10000
+#define SIZE 1000
+
+static sl_section_t *make(apr_pool_t *pool, int entries, apr_size_t size, const unsigned char *keys)
+{
+    sl_section_t *section;
+
+    assert_int_equal(sl_section_make(&section, pool, entries, size, keys, NULL), APR_SUCCESS);
+    return section;
+}
+
+static void entries_are_apart(void **state)
+{
+    sl_section_t *section = make(*state, 3, 13, NULL);
+    char text[16];
+    apr_uint64_t version = 77;
+
+    assert_int_equal(sl_section_entries(section), 3);
+    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 0);
+    assert_int_equal(version, 0);
+    for (int round = 1; round <= 3; round++) {
+        assert_int_equal(sl_section_publish(section, 1, "thirteen byte", 13), APR_SUCCESS);
+        assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 13);
+        assert_memory_equal(text, "thirteen byte", 13);
+        assert_int_equal(version, 2 * round - 1);
+        assert_int_equal(sl_section_publish(section, 1, "ab", 2), APR_SUCCESS);
+        assert_int_equal(sl_section_read(section, 1, text, sizeof(text), NULL), 2);
+        assert_int_equal(sl_section_version(section, 1), 2 * round);
+    }
+    assert_int_equal(sl_section_version(section, 0), 0);
+    assert_int_equal(sl_section_version(section, 2), 0);
+    assert_int_equal(sl_section_publish(section, 1, NULL, 0), APR_SUCCESS);
+    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), NULL), 0);
+}
+
+static void what_does_not_fit_changes_nothing(void **state)
+{
+    sl_section_t *section = make(*state, 1, 16, NULL), *none;
+    char text[17];
+
+    assert_int_equal(sl_section_publish(section, 0, "0123456789abcdef", 16), APR_SUCCESS);
+    assert_int_equal(sl_section_publish(section, 0, "0123456789abcdefg", 17), APR_ENOSPC);
+    assert_int_equal(sl_section_read(section, 0, text, 15, NULL), 0);
+    assert_int_equal(sl_section_read(section, 0, text, 16, NULL), 16);
+    assert_int_not_equal(sl_section_make(&none, *state, 0, 16, NULL, NULL), APR_SUCCESS);
+    assert_null(none);
+}
+
+static void entries_are_found_by_their_keys(void **state)
+{
+    unsigned char keys[200 * SL_BOARD_KEY_SIZE], unknown[SL_BOARD_KEY_SIZE] = {0};
+    sl_section_t *section;
+    int found[200] = {0};
+
+    for (size_t i = 0; i < sizeof(keys); i++)
+        keys[i] = (unsigned char)(1 + i * 2654435761u / 65536 % 255);
+    section = make(*state, 200, 8, keys);
+    for (int i = 0; i < 200; i++) {
+        int at = sl_section_find(section, keys + i * SL_BOARD_KEY_SIZE);
+
+        assert_in_range(at, 0, 199);
+        assert_memory_equal(sl_section_key(section, at), keys + i * SL_BOARD_KEY_SIZE, SL_BOARD_KEY_SIZE);
+        assert_false(found[at]++);
+    }
+    assert_int_equal(sl_section_find(section, unknown), -1);
+    assert_int_equal(sl_section_find(make(*state, 1, 8, NULL), unknown), -1);
+}
+
+/* ---- one writer, many readers ---- */
+
+typedef struct race_t {
+    sl_section_t *section;
+    atomic_int over, torn, reads;
+} race_t;
+
+/* Each publication is of one byte's value, and as long as that says. */
+static apr_size_t length_of(unsigned change)
+{
+    return 1 + change % SIZE;
+}
+
+static void *read_on(void *baton)
+{
+    race_t *race = baton;
+    unsigned char bytes[SIZE];
+    apr_uint64_t last = 0;
+
+    while (!atomic_load(&race->over)) {
+        apr_uint64_t version;
+        apr_size_t length = sl_section_read(race->section, 0, bytes, sizeof(bytes), &version);
+
+        if (version < last || (length && length != length_of((unsigned)version)))
+            atomic_fetch_add(&race->torn, 1);
+        for (apr_size_t i = 0; i < length; i++) {
+            if (bytes[i] != (unsigned char)version)
+                atomic_fetch_add(&race->torn, 1);
+        }
+        last = version;
+        atomic_fetch_add(&race->reads, 1);
+    }
+    return NULL;
+}
+
+static void change(sl_section_t *section, unsigned number)
+{
+    unsigned char bytes[SIZE];
+
+    memset(bytes, (int)(unsigned char)number, sizeof(bytes));
+    if (sl_section_publish(section, 0, bytes, length_of(number)) != APR_SUCCESS)
+        abort();
+}
+
+static void no_read_is_torn(void **state)
+{
+    race_t race = {.section = make(*state, 1, SIZE, NULL)};
+    pthread_t readers[READERS];
+
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&readers[i], NULL, read_on, &race), 0);
+    for (unsigned i = 1; i <= CHANGES; i++)
+        change(race.section, i);
+    while (atomic_load(&race.reads) < READERS)
+        usleep(1000);
+    atomic_store(&race.over, 1);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(readers[i], NULL);
+    assert_int_equal(atomic_load(&race.torn), 0);
+    assert_true(sl_section_version(race.section, 0) == CHANGES);
+}
+
+/* Writers in another process, killed wherever they are: reads stay whole and never wait, the next one goes on. */
+static void a_writer_that_dies_spoils_nothing(void **state)
+{
+    sl_section_t *section = make(*state, 1, SIZE, NULL);
+
+    for (int round = 0; round < 20; round++) {
+        unsigned char bytes[SIZE];
+        apr_uint64_t version, before = sl_section_version(section, 0);
+        apr_size_t length;
+        pid_t writer = fork();
+
+        assert_true(writer >= 0);
+        if (!writer) {
+            for (;;)
+                change(section, (unsigned)sl_section_version(section, 0) + 1);
+        }
+        while (sl_section_version(section, 0) < before + 50)
+            usleep(100);
+        kill(writer, SIGKILL);
+        waitpid(writer, NULL, 0);
+        length = sl_section_read(section, 0, bytes, sizeof(bytes), &version);
+        assert_int_equal(length, length_of((unsigned)version));
+        for (apr_size_t i = 0; i < length; i++)
+            assert_int_equal(bytes[i], (unsigned char)version);
+    }
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT_TEST(entries_are_apart),
+    UNIT_TEST(what_does_not_fit_changes_nothing),
+    UNIT_TEST(entries_are_found_by_their_keys),
+    UNIT_TEST(no_read_is_torn),
+    UNIT_TEST(a_writer_that_dies_spoils_nothing),
+};
+
+UNIT_MAIN(tests)

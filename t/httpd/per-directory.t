@@ -11,6 +11,7 @@ use SL::Client;
 use SL::Command qw(spew scratch_dir);
 use SL::Conf qw(tls_host page);
 use SL::Httpd;
+use SL::Parity;
 
 my $certs    = SL::Certs->new;
 my $one      = $certs->server('one.test', type => 'rsa', names => [map {"$_.test"} qw(one optional demanding)]);
@@ -26,7 +27,7 @@ my $mpm      = $ENV{SL_MPM} || 'event';
 
 # ---- the server ----
 
-my @trust = ("SSLCACertificateFile \"$ca\"", "SSLCARevocationFile \"$crl\"", 'SSLCARevocationCheck leaf no_crl_for_cert_ok', 'SSLProtocol TLSv1.2 TLSv1.3');
+my @trust = ("SSLCACertificateFile \"$ca\"", "SSLCARevocationFile \"$crl\"", 'SSLCARevocationCheck leaf no_crl_for_cert_ok', 'SSLProtocol -all +TLSv1.2 +TLSv1.3');
 my %section = (
     require    => 'SSLVerifyClient require',
     optional   => 'SSLVerifyClient optional',
@@ -44,29 +45,39 @@ my %section = (
     inside     => "SSLVerifyClient require\nErrorDocument 403 /deep/index.html",
 );
 my $users = "ann:{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=\n";    # secret
-my $httpd = SL::Httpd->new(modules => ['headers', 'authn_core', 'authn_file', 'auth_basic', 'authz_user', 'access_compat', 'include', 'filter',
-        'rewrite', ($mpm eq 'prefork' ? () : 'http2'), cgi_modules($mpm)]);
+my @modules = ('headers', 'authn_core', 'authn_file', 'auth_basic', 'authz_user', 'access_compat', 'include', 'filter',
+        'rewrite', ($mpm eq 'prefork' ? () : 'http2'), cgi_modules($mpm));
 my @hosts = qw(one optional demanding);
-$httpd->config("Listen 127.0.0.1:\${port_https}\nHeader always set X-Who \"%{SSL_CLIENT_S_DN_CN}s\"\nHeader always set X-Verify \"%{SSL_CLIENT_VERIFY}s\"\n"
-        . "Header always set X-Cipher \"%{SSL_CIPHER}s\"\nHeader always set X-Session \"%{SSL_SESSION_RESUMED}s\"\n"
-        . "SetEnvIf Request_URI /cgi-bin/ ap_trust_cgilike_cl=1\n" . ($mpm eq 'prefork' ? '' : "Protocols h2 http/1.1\n") . cgi_conf($mpm));
-for my $host (@hosts) {
-    my $verify = { one => 'none', optional => 'optional', demanding => 'require' }->{$host};
-    $httpd->config(tls_host("$host.test", $one, @trust, "SSLVerifyClient $verify",
-        map({ my $name = $_; ("<Location /$name/>", split(/\n/, $section{$name}), '</Location>') } sort keys %section),
-        '<Location /cgi-bin/require/>', 'SSLVerifyClient require', '</Location>', 'ScriptAlias /cgi-bin/require/ "${cgi}/"',
-        '<If "%{REQUEST_URI} =~ m#/iffy#">', 'SSLVerifyClient require', '</If>',
-        '<Directory "${docs}">', 'AllowOverride AuthConfig', 'Options +Includes', '</Directory>', 'AddOutputFilter INCLUDES .shtml'));
-    page($httpd, "$host.test");
-    $httpd->file("docs/$host.test/$_/index.html", "this is $_\n") for keys %section, 'ht', 'iffy', 'ht-cipher', 'ht-wrong';
-    $httpd->file("docs/$host.test/sorry.html", "sorry page\n");
-    $httpd->file("docs/$host.test/includes.shtml", "<!--#include virtual=\"/require/index.html\" -->\n");
-    $httpd->file("docs/$host.test/ht/.htaccess", "SSLVerifyClient require\nSSLVerifyDepth 1\n");
-    $httpd->file("docs/$host.test/ht-cipher/.htaccess", "SSLCipherSuite AES256\n");
-    $httpd->file("docs/$host.test/ht-wrong/.htaccess", "SSLCipherSuite NONSENSE\n");
+
+sub config {
+    my ($httpd) = @_;
+    my %said = %section;
+    delete $said{weak} if $httpd->tls eq 'mod_ssl';    # does not know TLS 1.3 suites in sections
+    $httpd->config("Listen 127.0.0.1:\${port_https}\nHeader always set X-Who \"%{SSL_CLIENT_S_DN_CN}s\"\nHeader always set X-Verify \"%{SSL_CLIENT_VERIFY}s\"\n"
+            . "Header always set X-Cipher \"%{SSL_CIPHER}s\"\nHeader always set X-Session \"%{SSL_SESSION_RESUMED}s\"\n"
+            . "SetEnvIf Request_URI /cgi-bin/ ap_trust_cgilike_cl=1\n" . ($mpm eq 'prefork' ? '' : "Protocols h2 http/1.1\n") . cgi_conf($mpm));
+    for my $host (@hosts) {
+        my $verify = { one => 'none', optional => 'optional', demanding => 'require' }->{$host};
+        $httpd->config(tls_host("$host.test", $one, @trust, "SSLVerifyClient $verify",
+            map({ my $name = $_; ("<Location /$name/>", split(/\n/, $said{$name}), '</Location>') } sort keys %said),
+            '<Location /cgi-bin/require/>', 'SSLVerifyClient require', '</Location>', 'ScriptAlias /cgi-bin/require/ "${cgi}/"',
+            '<If "%{REQUEST_URI} =~ m#/iffy#">', 'SSLVerifyClient require', '</If>',
+            '<Directory "${docs}">', 'AllowOverride AuthConfig', 'Options +Includes', '</Directory>', 'AddOutputFilter INCLUDES .shtml'));
+        page($httpd, "$host.test");
+        $httpd->file("docs/$host.test/$_/index.html", "this is $_\n") for keys %section, 'ht', 'iffy', 'ht-cipher', 'ht-wrong';
+        $httpd->file("docs/$host.test/sorry.html", "sorry page\n");
+        $httpd->file("docs/$host.test/includes.shtml", "<!--#include virtual=\"/require/index.html\" -->\n");
+        $httpd->file("docs/$host.test/ht/.htaccess", "SSLVerifyClient require\nSSLVerifyDepth 1\n");
+        $httpd->file("docs/$host.test/ht-cipher/.htaccess", "SSLCipherSuite AES256\n");
+        $httpd->file("docs/$host.test/ht-wrong/.htaccess", "SSLCipherSuite NONSENSE\n");
+    }
+    scripts($httpd);
+    $httpd->file('docs/users', $users);
+    return;
 }
-scripts($httpd);
-$httpd->file('docs/users', $users);
+
+my $httpd = SL::Httpd->new(modules => \@modules);
+config($httpd);
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 my $client = SL::Client->new(port => $httpd->port('https'));
 my %version = ('1.2' => ['--tls-max', '1.2'], '1.3' => ['--tlsv1.3']);
@@ -255,6 +266,35 @@ for my $version ('1.2', '1.3') {
     like($r->{body}, qr/this is require/, '... a sub-request asks too');
     unlike(get($version, '/includes.shtml')->{body}, qr/this is require/, '... and gets nothing without');
 }
+
+# ---- beside mod_ssl ----
+
+my (@requests, %differs);
+for my $version ('1.2', '1.3') {
+    for my $case (@cases, ['/strong/', undef, 200], ['/ht-cipher/', undef, 200], ['/page/', undef, 403], ['/small/', $ann, 200], ['/includes.shtml', $ann, 200], ['/password/', undef, 401]) {
+        my ($path, $cert, $code) = @$case;
+        my $name = "TLS $version $path " . ($cert ? $cert->{cert} : 'nobody');
+        push @requests, { name => $name, run => sub {
+            my $r = $_[0]->curl("https://one.test$path", cert => $cert, args => $version{$version});
+            return { code => $r->{code}, map { ($_ => $r->{headers}{$_}) } $r->{code} == 200 ? ('x-who', 'x-verify') : () };
+        } };
+        $differs{$name} = { row => 'per-directory client certificates', code => 403 } if $code == 403;
+        $differs{$name} = { row => 'optional_no_ca', code => 200, 'x-verify' => 'GENEROUS' } if $path eq '/anybody/' && ($cert || 0) == $stranger;
+    }
+    for my $size (131072, 131073) {
+        push @requests, map { my $how = $_; { name => "TLS $version $size $how", run => sub {
+            spew("$dir/parity", pattern($size));
+            my $r = $_[0]->curl('https://one.test/cgi-bin/require/digest.pl', cert => $ann, args => [@{ $version{$version} }, '-H', 'Expect:', '-H', $how, '--data-binary', "\@$dir/parity"]);
+            return { code => $r->{code}, $r->{code} == 200 ? (body => $r->{body}) : () };
+        } } } 'X-Nothing: x', 'Transfer-Encoding: chunked';
+    }
+    push @requests, map { my $path = $_; { name => "TLS $version HTTP/2 $path", run => sub {
+        my $r = $_[0]->curl("https://one.test$path", cert => $ann, http => 2, args => $version{$version});
+        return { code => $r->{code}, version => $r->{version}, who => $r->{headers}{'x-who'} };
+    } } } '/', '/require/' if $mpm ne 'prefork';
+}
+parity(name => 'sections', config => \&config, modules => \@modules, requests => \@requests, differs => \%differs, mpm => $mpm)
+    if -e '/usr/lib/apache2/modules/mod_ssl.so' && !$ENV{SL_SAN};
 
 # ---- start ----
 

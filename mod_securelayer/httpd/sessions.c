@@ -67,9 +67,7 @@ apr_status_t sl_sessions_start(apr_pool_t *pool, server_rec *main_server, sl_pro
     if (!socache)
         return APR_SUCCESS;
     why->origin = sl_settings_origin(sl_config_of_server(main_server)->settings, SL_SESSION_CACHE);
-    rv = sl_session_seal_start(why);
-    if (rv == APR_SUCCESS)
-        rv = sl_socache_start(socache, &use, main_server, pool, why);
+    rv = sl_socache_start(socache, &use, main_server, pool, why);
     if (rv == APR_SUCCESS)
         sessions = sl_session_cache_make(pool, sl_socache_store(socache), sl_world_real());
     return rv;

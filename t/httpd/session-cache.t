@@ -9,13 +9,13 @@ use IO::Socket::IP;
 use Test::More;
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(free_port run scratch_dir slow slurp start stop_process wait_until);
+use SL::Command qw(free_port run scratch_dir slow slurp spew start stop_process wait_until);
 use SL::Httpd;
 use SL::Parity;
 
 my $certs = SL::Certs->new;
 my %pair = map { $_ => $certs->server("$_.test", type => 'ecdsa') } qw(one two asks);
-my $ann = $certs->client('ann', issuer => 'client-ca');
+my $ann = $certs->client('ann', issuer => 'client-intermediate');
 my $dir = scratch_dir('sl-sessions');
 my @daemons;
 END { local $?; stop_process($_) for @daemons }
@@ -33,7 +33,7 @@ my $redis = daemon_at($port{redis}, 'redis-server', '--port', $port{redis}, '--b
 daemon_at($port{memcached}, 'memcached', '-u', 'nobody', '-l', '127.0.0.1', '-p', $port{memcached});
 
 my $ca = $certs->ca('client-ca');
-my $facts = join '|', map {"%{$_}x"} qw(SSL_CLIENT_VERIFY SSL_CLIENT_S_DN SSL_CLIENT_M_SERIAL SSL_CLIENT_CERT_SHA256 SSL_PROTOCOL SSL_CIPHER SSL_TLS_SNI);
+my $facts = join '|', map {"%{$_}x"} qw(SSL_CLIENT_VERIFY SSL_CLIENT_S_DN SSL_CLIENT_M_SERIAL SSL_CLIENT_CERT_SHA256 SSL_CLIENT_CERT_CHAIN_0 SSL_PROTOCOL SSL_CIPHER SSL_TLS_SNI);
 
 sub vhost {
     my ($name, $more) = @_;
@@ -106,10 +106,10 @@ for my $provider (qw(shmcb dbm memcache redis)) {
     if ($provider eq 'shmcb') {
         for my $version (qw(tls1_2 tls1_3)) {
             my $before = () = slurp($httpd->root . '/logs/facts') =~ /\n/g;
-            my $file = first($client, 'asks.test', $version, cert => $ann);
+            my $file = first($client, 'asks.test', $version, cert => $ann, args => ['-cert_chain', $ann->{chain}]);
             is(resumes($client, 'asks.test', $version, $file), 'resumed', "$version: who showed a certificate comes back without");
             my ($first, $second) = facts_told($httpd, $before + 2);
-            like($first, qr/^Initial SUCCESS\|.*CN=ann/, '... was known the first time');
+            like($first, qr/^Initial SUCCESS\|.*CN=ann.*BEGIN CERTIFICATE/, '... was known the first time, chain and all');
             is($second, $first =~ s/^Initial/Resumed/r, '... and is the same the second time');
         }
     }
@@ -138,6 +138,26 @@ for my $provider (qw(shmcb dbm memcache redis)) {
             'redis is back: sessions are resumed again');
     }
     $httpd->stop;
+}
+
+# ---- two servers, one redis ----
+
+{
+    my @keys = map { my $file = "$dir/keys$_"; spew($file, pack('a16', "key $_") . join('', map { chr int rand 256 } 1 .. 64), 0600); $file } 1, 2;
+    my @fleet = map {
+        my $httpd = SL::Httpd->new(modules => ['socache_redis', 'status'], name => "server $_");
+        $httpd->config("SSLSessionTicketKeyFile \"$keys[$_ == 2]\"\n" . config($cache{redis}) =~ s/ServerName (\S+)/ServerName $1:443/gr);
+        $httpd->start_ok;
+        $httpd;
+    } 0 .. 2;
+    my @client = map { SL::Client->new(port => $_->port('https')) } @fleet;
+    for my $version (qw(tls1_2 tls1_3)) {
+        my $file = first($client[0], 'one.test', $version);
+        is(resumes($client[1], 'one.test', $version, $file), 'resumed', "$version: resumed by another server that has the same keys");
+        is(resumes($client[2], 'one.test', $version, $file), 'full', '... and not by one that has others');
+        is(resumes($client[0], 'one.test', $version, $file), 'resumed', '... which spoils nothing');
+    }
+    $_->stop for @fleet;
 }
 
 # ---- nothing is kept that tickets make useless; time ----

@@ -161,6 +161,43 @@ static void test_scope(void **state)
     }
 }
 
+/* The settings are the same, what stands in the file is not: who would fail in a full handshake is not resumed. */
+static void test_certificate_is_verified_again(void **state)
+{
+    setup_t t = make(*state);
+    const material_pair_t *other = material_ca(t.pool, "Other CA", NULL);
+    const material_pair_t *mine = material_client(t.pool, "me", "P-256", t.ca);
+    const char *dir = material_dir(t.pool);
+    const char *settings = apr_psprintf(t.pool,
+                                        "%s\nSSLSessionTickets off\nSSLVerifyClient optional\n"
+                                        "SSLCACertificateFile %s/ca.pem",
+                                        CACHE, dir);
+    const sl_vhost_t *before, *after;
+
+    material_file(t.pool, dir, "ca.pem", material_cert_pem(t.pool, t.ca->cert));
+    before = add(&t, "a.test", settings);
+    material_file(t.pool, dir, "ca.pem", material_cert_pem(t.pool, other->cert));
+    after = memory_vhost(t.pool, "a.test:443", settings, material_server(t.pool, "a.test", "P-256", t.ca), NULL);
+    assert_memory_equal(before->session_scope, after->session_scope, sizeof(before->session_scope));
+    BOTH_VERSIONS(version)
+    {
+        SSL_SESSION *session;
+
+        memory_client_versions(t.client, version, version);
+        APR_ARRAY_IDX(t.memory->names, 0, memory_name_t).vhost = before;
+        assert_int_equal(SSL_CTX_use_cert_and_key(t.client, mine->cert, mine->key, NULL, 1), 1);
+        assert_false(shake(&t, "a.test", NULL));
+        session = last_session(&t);
+        assert_true(shake(&t, "a.test", session));
+        assert_non_null(SSL_get0_peer_certificate(t.memory->conn->ssl));
+        APR_ARRAY_IDX(t.memory->names, 0, memory_name_t).vhost = after;
+        memory_host_client(t.memory, t.client, "a.test");
+        assert_int_equal(SSL_set_session(t.memory->client, session), 1);
+        assert_int_equal(memory_shake(t.memory), SL_STATE_FAILED); /* a full handshake, and its end */
+        assert_int_equal(t.memory->conn->failure.reason, SL_FAIL_CLIENT_CERT);
+    }
+}
+
 /* A fatal alert ends a session too; a connection that just breaks off does not. */
 static void test_alert_drops_the_session(void **state)
 {
@@ -231,6 +268,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_scope),
     UNIT_TEST(test_alert_drops_the_session),
     UNIT_TEST(test_challenge),
+    UNIT_TEST(test_certificate_is_verified_again),
     UNIT_TEST(test_timeout),
 };
 

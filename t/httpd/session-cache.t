@@ -195,6 +195,27 @@ SKIP: {
 }
 $httpd->stop;
 
+# ---- what is told at start ----
+
+{
+    my $told = SL::Httpd->new(modules => ['socache_shmcb', 'socache_dbm'], name => 'httpd that tells');
+    my $hosts = "Listen 127.0.0.1:\${port_https}\n" . vhost('one.test', "SSLSessionTickets off\n") . vhost('two.test', "SSLSessionTickets off\n");
+    $told->config($hosts);
+    is(scalar(() = $told->configtest->{err} =~ /AH01873: \S+httpd\.conf:\d+: SSLSessionTickets: \w+\.test:\d+: without tickets and without a session cache/g),
+        1, 'hosts that resume nothing are told of, once');
+    for my $meant ('SSLSessionCache none', 'SSLSessionCache shmcb') {
+        $told->set_config("$meant\n$hosts");
+        unlike($told->configtest->{err}, qr/AH01873/, "... not with $meant");
+    }
+    $told->set_config($hosts =~ s/SSLSessionTickets off//gr);
+    unlike($told->configtest->{err}, qr/AH01873/, '... nor with tickets');
+    $told->set_config("SSLSessionCache dbm:/nowhere/scache\n$hosts");
+    is($told->configtest->{status}, 0, 'a cache in a directory that is not there: httpd -t cannot know');
+    ok(!$told->start, '... but the start fails');
+    like($told->said, qr/SL0002: \S+httpd\.conf:\d+: SSLSessionCache: dbm:\S+: the cache can't be set up: /, '... and says why')
+        or diag $told->said;
+}
+
 # ---- and mod_ssl ----
 
 sub comes_back {

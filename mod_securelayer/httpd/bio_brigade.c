@@ -12,6 +12,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "httpd/trace.h"
+
 /* Four full records and their overhead (RFC 8446 section 5.2: at most 256 bytes each). */
 #define SCRATCH_SIZE (4 * (16384 + 256 + 5))
 /* What the network filter may hold back (THRESHOLD_MIN_WRITE of httpd's core). */
@@ -157,9 +159,11 @@ apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *len
 {
     sl_link_t *link = baton;
     apr_status_t rv = link->broken ? link->broken : find_bytes(link, *length);
+    apr_size_t wanted = *length;
 
     if (rv != APR_SUCCESS) {
         *length = 0;
+        sl_trace_read(link, rv, NULL, 0, wanted);
         if (!APR_STATUS_IS_EAGAIN(rv) && !APR_STATUS_IS_TIMEUP(rv))
             link->broken = rv;
         return rv;
@@ -168,6 +172,7 @@ apr_status_t sl_brigade_read(void *baton, unsigned char *buffer, apr_size_t *len
         *length = link->at_length;
     take_bytes(link, buffer, *length);
     link->bytes_read += (apr_off_t)*length;
+    sl_trace_read(link, APR_SUCCESS, buffer, *length, wanted);
     return APR_SUCCESS;
 }
 
@@ -262,10 +267,8 @@ apr_status_t sl_brigade_flush(sl_link_t *link)
     return APR_SUCCESS;
 }
 
-apr_status_t sl_brigade_write(void *baton, const unsigned char *bytes, apr_size_t length)
+static apr_status_t gather(sl_link_t *link, const unsigned char *bytes, apr_size_t length)
 {
-    sl_link_t *link = baton;
-
     while (length) {
         apr_size_t room;
 
@@ -287,4 +290,13 @@ apr_status_t sl_brigade_write(void *baton, const unsigned char *bytes, apr_size_
         length -= room;
     }
     return APR_SUCCESS;
+}
+
+apr_status_t sl_brigade_write(void *baton, const unsigned char *bytes, apr_size_t length)
+{
+    sl_link_t *link = baton;
+    apr_status_t rv = gather(link, bytes, length);
+
+    sl_trace_write(link, rv, bytes, length);
+    return rv;
 }

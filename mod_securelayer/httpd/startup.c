@@ -4,6 +4,7 @@
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
+#include <util_mutex.h>
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
@@ -15,6 +16,7 @@
 #include "httpd/collect_vhosts.h"
 #include "httpd/directives.h"
 #include "httpd/dropin.h"
+#include "httpd/key_log.h"
 #include "httpd/library.h"
 #include "httpd/listeners.h"
 #include "httpd/log.h"
@@ -34,6 +36,18 @@ static const char built_with[] __attribute__((used)) = OPENSSL_VERSION_TEXT;
 /* Problems found by check_config in this pass; NULL if it had no reason to look. */
 static sl_problems_t *rehearsed;
 
+/* Names that "Mutex" lines of existing configurations use. Stapling takes no lock. */
+static int accept_mutex_names(apr_pool_t *pool)
+{
+    static const char *const names[] = {"ssl-stapling", "ssl-stapling-refresh"};
+
+    for (apr_size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (ap_mutex_register(pool, names[i], NULL, APR_LOCK_DEFAULT, 0) != APR_SUCCESS)
+            return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return OK;
+}
+
 static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch)
 {
     const char *conflict = sl_dropin_conflict();
@@ -45,12 +59,13 @@ static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratc
         ap_log_error(APLOG_MARK, APLOG_STARTUP | APLOG_EMERG, 0, NULL, "SL0001: mod_securelayer: %s", conflict);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    sl_key_log_take_environment();
     /* A child that exits with connections open frees them in the last moment: the library must still be whole then. */
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
     sl_cert_text_init();
     sl_directives_begin(pool);
     rehearsed = NULL;
-    return OK;
+    return accept_mutex_names(pool);
 }
 
 /* httpd reads its configuration twice before it serves, and goes to the background between. The first time is for
@@ -153,22 +168,6 @@ static const char *version_component(apr_pool_t *pool)
                   : version;
 }
 
-/* httpd -t -D DUMP_CERTS: the certificate files of the configuration. */
-static void dump_certificates(apr_pool_t *pool, server_rec *main_server)
-{
-    apr_file_t *out = NULL;
-
-    if (!ap_exists_config_define("DUMP_CERTS") || apr_file_open_stdout(&out, pool) != APR_SUCCESS)
-        return;
-    apr_file_printf(out, "Server certificates:\n");
-    for (server_rec *s = main_server; s; s = s->next) {
-        const sl_setting_t *files = sl_settings_get(sl_config_of_server(s)->settings, SL_CERTIFICATE_FILE);
-
-        for (int i = 0; files && i < files->count; i++)
-            apr_file_printf(out, "  %s\n", sl_key_uri_shown(files->values[i].text, pool));
-    }
-}
-
 /* A library older than the one the module was built with may lack what the module counts on. */
 static void compare_libraries(server_rec *s)
 {
@@ -190,6 +189,9 @@ static int start_services(apr_pool_t *pool, server_rec *s)
     else
         rv = sl_sessions_start(pool, s, why);
     if (rv != APR_SUCCESS)
+        sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
+    why = sl_problems_new(problems, NULL);
+    if (sl_key_log_start(pool, s, why) != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     sl_log_problems(problems, SL_LOG_ALL, 0, s);
     return problems->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
@@ -218,6 +220,5 @@ void sl_startup_register(apr_pool_t *pool)
     (void)pool;
     ap_hook_pre_config(pre_config, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_check_config(check_config, NULL, NULL, APR_HOOK_LAST);
-    ap_hook_test_config(dump_certificates, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(post_config, NULL, proxy, APR_HOOK_MIDDLE);
 }

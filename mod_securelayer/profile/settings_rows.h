@@ -127,6 +127,10 @@ SL_ROW(SL_HANDSHAKE_QUEUE, "SecureLayerHandshakeQueue", SL_KIND_NUMBER, SL_MAIN,
 SL_ROW(SL_HELLO_VARS, "SSLClientHelloVars", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "on, off: keep the ClientHello for the variables SSL_CLIENTHELLO_..., SSL_JA3 and SSL_JA4")
 
+/* Looking in */
+SL_ROW(SL_KEY_LOG, "SecureLayerKeyLog", SL_KIND_TEXT, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "path, environment: file that gets the keys of all connections (insecure)")
+
 /* Requests */
 SL_ROW(SL_OPTIONS, "SSLOptions", SL_KIND_OPTIONS, SL_SERVER | SL_DIR | SL_HTACCESS_OPTIONS, SL_OPTION_BITS, 0, 0, 0,
        "StdEnvVars|ExportCertData|FakeBasicAuth|StrictRequire|OptRenegotiate|LegacyDNStringFormat|ExportBase64CertData",

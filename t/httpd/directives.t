@@ -203,6 +203,7 @@ for my $case (
     [main => 'SecureLayerHandshakeQueue many', qr/must be a whole number/],
     [dir => 'SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256'],
     [dir => 'SecureLayerClientCertHeader on'], [vhost => 'SecureLayerClientCertHeader chain'], [vhost => 'SecureLayerClientCertHeader maybe', qr/it takes off, on, chain/],
+    [main => 'SecureLayerKeyLog keys'], [main => 'SecureLayerKeyLog', qr/takes 1 argument, not 0/], [vhost => 'SecureLayerKeyLog keys', qr/SecureLayerKeyLog (?:cannot|not allowed|can)/],
     [vhost => 'SSLClientHelloVars on'], [vhost => 'SSLClientHelloVars maybe', qr/must be On or Off/], [dir => 'SSLOptions +ExportBase64CertData'],
 ) {
     my ($where, $lines, $said) = @$case;

@@ -169,6 +169,32 @@ is($dump->{status}, 0, 'httpd -t -D DUMP_CONFIG works') or diag $dump->{err};
 like($dump->{out}, qr/SSLCertificateFile "?\Q$one->{full}\E/, '... and shows the directives');
 is($whole->configtest('-t', '-D', 'DUMP_CERTS')->{out}, "Server certificates:\n  $one->{full}\n", 'httpd -t -D DUMP_CERTS shows the certificates');
 
+my $ca = $certs->ca('client-ca');
+my $hashed = $certs->hashed('cas', $ca);
+my $hosts = loading(['ssl_module']);
+$hosts->config("SSLCACertificateFile \"$ca\"\n$host" . $host =~ s/^Listen .*\n//r =~ s/(SSLEngine on\n)/$1SSLCACertificatePath "$hashed"\n/r);
+is($hosts->configtest('-t', '-D', 'DUMP_CA_CERTS')->{out}, "Server CA certificates:\n  $ca\n  $hashed\n", 'httpd -t -D DUMP_CA_CERTS shows the CAs of all hosts, each once');
+is($hosts->configtest('-t', '-D', 'DUMP_CA_CERTS', '-D', 'DUMP_CERTS')->{out},
+    "Server certificates:\n  $one->{full}\n  $one->{full}\nServer CA certificates:\n  $ca\n  $hashed\n", '... also with DUMP_CERTS');
+unlike($hosts->configtest('-t')->{out}, qr/Server|Policy/, 'httpd -t alone shows none');
+# What is shown of a policy can be written into a configuration, and then is that policy.
+my $policies = $hosts->configtest('-t', '-D', 'DUMP_SSL_POLICIES')->{out};
+is(join(' ', $policies =~ /^Policy "(\w+)" \(.*\d{4}-\d\d-\d\d\):$/mg), 'modern intermediate old', 'httpd -t -D DUMP_SSL_POLICIES shows the policies');
+for my $name (qw(modern intermediate old)) {
+    my ($lines) = $policies =~ /^Policy "$name".*\n((?:.+\n)+)/m;
+    like($lines // '', qr/^SSLProtocol .*TLSv1\.3\n(?:SSLCipherSuite ECDHE.*\n)?SSLCipherSuite TLSv1\.3 TLS_.*\nSSLOpenSSLConfCmd Groups .*X25519.*\nSSLHonorCipherOrder (?:on|off)\n\z/, "... $name");
+    my $with = loading(['ssl_module']);
+    $with->config(($lines // '') =~ s/X25519MLKEM768://r . $host);
+    is($with->configtest->{status}, 0, '... as lines that httpd takes') or diag $with->configtest->{err};
+}
+
+# ---- mutexes ----
+
+my $mutexes = loading(['ssl_module']);
+$mutexes->config(join('', map {"Mutex file:\${root}/run $_\n"} qw(ssl-cache ssl-stapling ssl-stapling-refresh)) . $host);
+is($mutexes->configtest->{status}, 0, 'the names of mod_ssl\'s mutexes are known') or diag $mutexes->configtest->{err};
+like($mutexes->configtest('-t', '-D', 'DUMP_RUN_CFG')->{out}, qr/^Mutex ssl-stapling-refresh:/m, '... and listed');
+
 # ---- the file ----
 
 my $strings = run(['strings', '-a', $module])->{out};

@@ -37,7 +37,8 @@ void sl_key_log_take_environment(void)
 
     if (apr_env_get(&name, VARIABLE, ap_pglobal) != APR_SUCCESS || !*name)
         return;
-    apr_pool_userdata_setn(name, "securelayer " VARIABLE, apr_pool_cleanup_null, ap_pglobal);
+    /* Copies the key: the module is unloaded between two readings of the configuration. */
+    apr_pool_userdata_set(name, "securelayer " VARIABLE, apr_pool_cleanup_null, ap_pglobal);
     apr_env_delete(VARIABLE, ap_pglobal);
 }
 

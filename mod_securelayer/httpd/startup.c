@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "crypto/cert_text.h"
-#include "crypto/key_uri.h"
 #include "httpd/collect_vhosts.h"
 #include "httpd/directives.h"
 #include "httpd/dropin.h"

@@ -203,7 +203,7 @@ static apr_status_t load(found_t *found, const char *uri, const sl_asker_t *aske
         find(found, uri, ui, &pin);
     UI_destroy_method(ui);
     OPENSSL_cleanse(&pin, sizeof(pin));
-    if (!found->key && !sk_X509_num(found->certificates))
+    if (!found->key && sk_X509_num(found->certificates) <= 0)
         status = complain(found, uri, scratch, why);
     sl_openssl_error_clear();
     return status;

@@ -232,11 +232,22 @@ int sl_openssl_engine_use(const char *id, int on)
     return done;
 }
 
+/* The engine pkcs11 writes names with the PIN in them to standard error. */
+static void hush_engine(ENGINE *e)
+{
+    ERR_set_mark();
+    ENGINE_ctrl_cmd(e, "QUIET", 0, NULL, NULL, 1);
+    ERR_pop_to_mark();
+}
+
 EVP_PKEY *sl_openssl_engine_key(const char *id, const char *name, UI_METHOD *ui, void *baton)
 {
     ENGINE *e = start_engine(id);
-    EVP_PKEY *key = e ? ENGINE_load_private_key(e, name, ui, baton) : NULL;
+    EVP_PKEY *key;
 
+    if (e)
+        hush_engine(e);
+    key = e ? ENGINE_load_private_key(e, name, ui, baton) : NULL;
     /* It would go on asking them later, when they are gone. */
     ERR_set_mark();
     if (e) {
@@ -255,6 +266,8 @@ void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id,
     } wanted = {name, NULL};
     ENGINE *e = start_engine(id);
 
+    if (e)
+        hush_engine(e);
     if (!e || !ENGINE_ctrl_cmd(e, "LOAD_CERT_CTRL", 0, &wanted, NULL, 0) || !wanted.cert)
         return;
     if (!sk_X509_push(certificates, wanted.cert))

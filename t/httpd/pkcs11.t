@@ -1,0 +1,101 @@
+# Keys and certificates by URI: on a PKCS#11 token (SoftHSM), with the PIN in the URI, in a file or asked for; in stores
+# of other schemes. A PIN shows in no message, and a wrong name or PIN is told with file and line.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use SL::Certs;
+use SL::Client;
+use SL::Command qw(find_program run slurp spew);
+use SL::Httpd;
+
+my ($engine) = map { glob "$_/*/engines-3/pkcs11.so" } '/usr/lib', '/usr/lib64';
+plan skip_all => 'no SoftHSM' unless find_program('softhsm2-util');
+plan skip_all => 'no OpenSSL engine pkcs11' unless $engine;
+
+my $certs = SL::Certs->new;
+my %pair  = map { $_->[0] => $certs->server("$_->[0].test", type => $_->[1], tag => 'token') } ['ec', 'ecdsa'], ['rsa', 'rsa'];
+my $dir   = SL::Command::scratch_dir('sl-token');
+my $user  = $> == 0 ? getpwnam('www-data') // 0 : $>;
+my $conf  = spew("$dir/softhsm2.conf", "directories.tokendir = $dir/tokens\nobjectstore.backend = file\nlog.level = ERROR\n");
+mkdir "$dir/tokens", 0755;
+my $token = sub { my $r = run(['softhsm2-util', @_], env => { SOFTHSM2_CONF => $conf }); is($r->{status}, 0, "softhsm2-util $_[0]") or diag $r->{out} . $r->{err} };
+$token->('--init-token', '--free', '--label', 'web', '--pin', '471100', '--so-pin', '0815000');
+my $id = 0;
+for my $name (sort keys %pair) {
+    run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', $pair{$name}{key}, '-out', "$dir/$name.p8"]);
+    $token->('--import', "$dir/$name.p8", '--token', 'web', '--label', $name, '--id', sprintf('%02d', ++$id), '--pin', '471100');
+}
+# The children, who are another user, open the token anew.
+run(['chown', '-R', $user, "$dir/tokens"]) if $> == 0;
+
+my $pin_program = spew("$dir/pin", "#!/bin/sh\necho \"\$#|\$*\" >>$dir/asked\nhead -n 1 $dir/pin.txt\n", 0755);
+spew("$dir/pin.txt", "471100", 0644);
+sub asked { my $text = slurp("$dir/asked"); unlink "$dir/asked"; return $text }
+
+sub httpd_with {
+    my ($cert, $key, %o) = @_;
+    my $httpd = SL::Httpd->new(env => { SOFTHSM2_CONF => $conf }, %o);
+    $httpd->config("SSLPassPhraseDialog exec:$pin_program\nListen 127.0.0.1:\${port_https}\n<VirtualHost *:\${port_https}>\n ServerName ec.test\n SSLEngine on\n"
+            . " SSLCertificateFile \"$cert\"\n" . ($key ? " SSLCertificateKeyFile \"$key\"\n" : '') . "</VirtualHost>\n");
+    return $httpd;
+}
+sub serves {
+    my ($httpd, $name, @args) = @_;
+    my $s = SL::Client->new(port => $httpd->port('https'))->s_client('ec.test', args => \@args);
+    return ok($s->{connected}, $name) || diag $s->{text};
+}
+
+for my $case (
+    ['an EC key, its PIN in the URI', 'ec', 'pkcs11:token=web;object=ec;type=private?pin-value=471100', 0],
+    ['an RSA key, its PIN in a file', 'rsa', "pkcs11:token=web;object=rsa;type=private?pin-source=$dir/pin.txt", 0],
+    ['an EC key, its PIN asked for', 'ec', 'pkcs11:token=web;object=ec;type=private', 1],
+    )
+{
+    my ($what, $name, $uri, $questions) = @$case;
+    my $httpd = httpd_with($pair{$name}{full}, $uri);
+    $httpd->start_ok("$what: httpd starts") or next;
+    serves($httpd, '... a child signs with it') for 1 .. 3;
+    serves($httpd, '... with TLS 1.2 too', '-tls1_2');
+    is(asked(), $questions ? "1|ec.test:443\n" : '', $questions ? '... asked once, with host and port alone' : '... and nobody is asked');
+    if (($ENV{SL_SAN} || '') ne 'tsan') {
+        ok($httpd->restart, '... a graceful restart');
+        serves($httpd, '... and it serves');
+        is(asked(), '', '... without asking');
+    }
+    unlike($httpd->said, qr/471100/, '... and no message has the PIN');
+    $httpd->stop;
+}
+
+for my $case (
+    ['a key that is not there', 'pkcs11:token=web;object=nothing;type=private?pin-value=471100', qr/no private key (?:could be read )?by this name/],
+    ['a wrong PIN', 'pkcs11:token=web;object=ec;type=private?pin-value=999999', qr/no private key (?:could be read )?by this name/],
+    ['the key of another certificate', 'pkcs11:token=web;object=rsa;type=private?pin-value=471100', qr/does not belong to the private key in pkcs11:/],
+    ['a scheme that nobody knows', 'nothing:token=web', qr/no private key .*by this name.*If a file is meant, write its path from the root/],
+    )
+{
+    my ($what, $uri, $pattern) = @$case;
+    my $httpd = httpd_with($pair{ec}{full}, $uri);
+    my $r = $httpd->configtest;
+    isnt($r->{status}, 0, "$what: httpd -t refuses it");
+    like($r->{err}, qr/AH02572: \S+httpd\.conf:\d+: SSLCertificate(?:Key)?File: /, '... says where');
+    like($r->{err}, $pattern, '... and why');
+    unlike($r->{err}, qr/471100|999999/, '... without the PIN');
+}
+my $r = httpd_with($pair{ec}{full}, 'pkcs11:token=web;object=ec;type=private')->configtest;
+is($r->{status}, 0, 'httpd -t takes a key whose PIN it would have to ask for');
+like($r->{err}, qr/SL0006: .*pkcs11:token=web;object=ec;type=private: was not looked into/, '... and says that it did not look');
+is(asked(), '', '... and asks nobody');
+
+# Schemes of OpenSSL's own stores.
+for my $case (['key and certificate', "file:$pair{ec}{full}", "file:$pair{ec}{key}"], ['key alone', $pair{ec}{full}, "file:$pair{ec}{key}"],
+    ['certificate alone', "file:$pair{ec}{full}", $pair{ec}{key}], ['one URI for both', "file:$pair{ec}{both}", undef])
+{
+    my ($what, @names) = @$case;
+    my $httpd = httpd_with(@names);
+    $httpd->start_ok("by file: URI, $what: httpd starts") or next;
+    serves($httpd, '... and serves');
+    $httpd->stop;
+}
+done_testing;

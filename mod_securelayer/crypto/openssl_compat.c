@@ -219,16 +219,17 @@ static void withdraw_engine(ENGINE *e)
 
 int sl_openssl_engine_use(const char *id, int on)
 {
-    ENGINE *e = on ? start_engine(id) : ENGINE_by_id(id);
-    int done = e != NULL;
+    ENGINE *e;
+    int done;
 
-    if (e && on) {
+    ENGINE_load_builtin_engines();
+    e = ENGINE_by_id(id);
+    done = e != NULL;
+    if (e && on)
         done = ENGINE_set_default(e, ENGINE_METHOD_ALL);
-    }
-    else if (e) {
+    else if (e)
         withdraw_engine(e);
-        ENGINE_free(e);
-    }
+    ENGINE_free(e);
     return done;
 }
 

@@ -14,6 +14,9 @@ my ($engine) = map { glob "$_/*/engines-3/pkcs11.so" } '/usr/lib', '/usr/lib64';
 plan skip_all => 'no SoftHSM' unless find_program('softhsm2-util');
 plan skip_all => 'no OpenSSL engine pkcs11' unless $engine;
 
+# That library alone: others that p11-kit knows may start threads of their own.
+my ($softhsm) = grep {-e} '/usr/lib/softhsm/libsofthsm2.so', glob '/usr/lib/*/softhsm/libsofthsm2.so';
+
 my $certs = SL::Certs->new;
 my %pair  = map { $_->[0] => $certs->server("$_->[0].test", type => $_->[1], tag => 'token') } ['ec', 'ecdsa'], ['rsa', 'rsa'];
 my $dir   = SL::Command::scratch_dir('sl-token');
@@ -27,6 +30,10 @@ for my $name (sort keys %pair) {
     run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', $pair{$name}{key}, '-out', "$dir/$name.p8"]);
     $token->('--import', "$dir/$name.p8", '--token', 'web', '--label', $name, '--id', sprintf('%02d', ++$id), '--pin', '471100');
 }
+run(['openssl', 'x509', '-in', $pair{ec}{cert}, '-outform', 'DER', '-out', "$dir/ec.der"]);
+my $with_cert = find_program('pkcs11-tool') && $softhsm
+    && !run(['pkcs11-tool', '--module', $softhsm, '--login', '--pin', '471100', '--token-label', 'web', '--write-object', "$dir/ec.der", '--type', 'cert',
+        '--label', 'ec', '--id', '01'], env => { SOFTHSM2_CONF => $conf })->{status};
 # The children, who are another user, open the token anew.
 run(['chown', '-R', $user, "$dir/tokens"]) if $> == 0;
 
@@ -36,7 +43,7 @@ sub asked { my $text = slurp("$dir/asked"); unlink "$dir/asked"; return $text }
 
 sub httpd_with {
     my ($cert, $key, %o) = @_;
-    my $httpd = SL::Httpd->new(env => { SOFTHSM2_CONF => $conf }, %o);
+    my $httpd = SL::Httpd->new(env => { SOFTHSM2_CONF => $conf, PKCS11_MODULE_PATH => $softhsm }, %o);
     $httpd->config("SSLPassPhraseDialog exec:$pin_program\nListen 127.0.0.1:\${port_https}\n<VirtualHost *:\${port_https}>\n ServerName ec.test\n SSLEngine on\n"
             . " SSLCertificateFile \"$cert\"\n" . ($key ? " SSLCertificateKeyFile \"$key\"\n" : '') . "</VirtualHost>\n");
     return $httpd;
@@ -66,6 +73,21 @@ for my $case (
     }
     unlike($httpd->said, qr/471100/, '... and no message has the PIN');
     $httpd->stop;
+}
+
+SKIP: {
+    skip 'no pkcs11-tool to put a certificate on the token', 1 unless $with_cert;
+    for my $case (['certificate and key', 'pkcs11:token=web;object=ec?pin-value=471100', 'pkcs11:token=web;object=ec;type=private?pin-value=471100'],
+        ['the certificate, which names the key too,', 'pkcs11:token=web;object=ec?pin-value=471100', undef],
+        ['the certificate', 'pkcs11:token=web;object=ec;type=cert?pin-value=471100', $pair{ec}{key}])
+    {
+        my ($what, @names) = @$case;
+        my $httpd = httpd_with(@names);
+        $httpd->start_ok("$what from the token: httpd starts") or next;
+        serves($httpd, '... and serves');
+        unlike($httpd->said . $httpd->configtest('-t', '-D', 'DUMP_CERTS')->{out}, qr/471100/, '... and nothing shows the PIN');
+        $httpd->stop;
+    }
 }
 
 for my $case (

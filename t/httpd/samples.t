@@ -6,7 +6,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slurp spew);
+use SL::Command qw(find_program run slurp spew);
 use SL::Httpd;
 
 my $conf  = "$FindBin::Bin/../../conf";
@@ -81,6 +81,41 @@ sub sample {
         my $r = $get->($refused);
         is($r->{code}, 0, "the handshake refuses: $refused") or diag $r->{head};
     }
+    $httpd->stop;
+}
+# encrypted-key.conf
+{
+    my $httpd = SL::Httpd->new;
+    my $server = $certs->server('www.example.org', type => 'ecdsa', names => ['www.example.org', 'example.org']);
+    my $phrase = spew($httpd->root . '/conf/phrase', "#!/bin/sh\necho 'a pass phrase'\n", 0700);
+    $httpd->config("Listen 127.0.0.1:\${port_https}\n"
+            . sample('encrypted-key.conf', $httpd, '/var/www/html' => '${docs}', '/etc/ssl/example.org/phrase' => $phrase,
+                '/etc/ssl/example.org/www.pem' => $server->{full},
+                '/etc/ssl/example.org/www.encrypted.key' => $certs->encrypted_key($server->{key}, 'a pass phrase')));
+    is($httpd->configtest->{status}, 0, 'httpd -t accepts it');
+    $httpd->start_ok or BAIL_OUT('httpd does not start');
+    is(SL::Client->new(port => $httpd->port('https'))->curl('https://www.example.org/')->{code}, 200, 'the site is served with the opened key');
+    $httpd->stop;
+}
+
+# token.conf
+SKIP: {
+    skip 'no SoftHSM, or no OpenSSL engine pkcs11', 1 unless find_program('softhsm2-util') && glob('/usr/lib/*/engines-3/pkcs11.so');
+    my $dir = SL::Command::scratch_dir('sl-token');
+    my $hsm = spew("$dir/softhsm2.conf", "directories.tokendir = $dir/tokens\nobjectstore.backend = file\nlog.level = ERROR\n");
+    mkdir "$dir/tokens", 0755;
+    my $httpd = SL::Httpd->new(env => { SOFTHSM2_CONF => $hsm, PKCS11_MODULE_PATH => (grep {-e} '/usr/lib/softhsm/libsofthsm2.so', glob '/usr/lib/*/softhsm/libsofthsm2.so')[0] });
+    my $server = $certs->server('www.example.org', type => 'ecdsa', names => ['www.example.org', 'example.org']);
+    run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', $server->{key}, '-out', "$dir/www.p8"]);
+    run($_, env => { SOFTHSM2_CONF => $hsm }) for ['softhsm2-util', '--init-token', '--free', '--label', 'web', '--pin', '471100', '--so-pin', '0815000'],
+        ['softhsm2-util', '--import', "$dir/www.p8", '--token', 'web', '--label', 'www', '--id', '01', '--pin', '471100'];
+    run(['chown', '-R', 'www-data', "$dir/tokens"]) if $> == 0;
+    $httpd->config("Listen 127.0.0.1:\${port_https}\n"
+            . sample('token.conf', $httpd, '/var/www/html' => '${docs}', '/etc/ssl/example.org/www.pem' => $server->{full},
+                '/etc/ssl/example.org/pin' => spew("$dir/pin", '471100', 0600)));
+    is($httpd->configtest->{status}, 0, 'httpd -t accepts it') or diag $httpd->configtest->{err};
+    $httpd->start_ok or BAIL_OUT('httpd does not start');
+    is(SL::Client->new(port => $httpd->port('https'))->curl('https://www.example.org/')->{code}, 200, 'the site is served with the key on the token');
     $httpd->stop;
 }
 done_testing;

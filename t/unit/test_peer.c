@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "conn/hint.h"
+#include "conn/reauth.h"
 
 #include <openssl/err.h>
 
@@ -513,6 +514,110 @@ static void test_revocation_and_strangers(void **state)
     }
 }
 
+/* ---- asked again on an open connection ---- */
+
+static char kept[64];
+
+static apr_status_t keep(void *baton, const unsigned char *bytes, apr_size_t length)
+{
+    (void)baton;
+    assert_true(strlen(kept) + length < sizeof(kept));
+    strncat(kept, (const char *)bytes, length);
+    return APR_SUCCESS;
+}
+
+/* The handshake is over; a section now asks for `mode`. Bytes come in pieces of `piece`. */
+static sl_conn_t *ask_again(setup_t *t, int version, const material_pair_t *pair, int mode, apr_size_t piece)
+{
+    sl_demand_t demand = {mode, 1, NULL};
+
+    serve(t, "SSLVerifyClient none");
+    t->client = memory_client_ctx(t->pool, NULL);
+    memory_client_versions(t->client, version, version);
+    SSL_CTX_set_post_handshake_auth(t->client, 1);
+    if (pair)
+        assert_int_equal(SSL_CTX_use_cert_and_key(t->client, pair->cert, pair->key, NULL, 1), 1);
+    memory_host_client(t->memory, t->client, "a.test");
+    assert_int_equal(memory_shake(t->memory), SL_STATE_OPEN);
+    assert_null(sl_conn_peer(t->memory->conn));
+    assert_int_equal(sl_reauth_is_met(t->memory->conn, mode, 1), 0);
+    assert_int_equal(sl_reauth_bar(t->memory->conn), SL_REAUTH_POSSIBLE);
+    t->memory->piece = piece;
+    kept[0] = '\0';
+    sl_reauth_begin(t->memory->conn, &demand);
+    return t->memory->conn;
+}
+
+static void test_asked_again(void **state)
+{
+    setup_t t = make(*state);
+
+    BOTH_VERSIONS(version)
+    {
+        for (apr_size_t piece = 0; piece <= 1; piece++) {
+            sl_conn_t *conn = ask_again(&t, version, t.direct, SL_VERIFY_REQUIRE, piece);
+
+            assert_int_equal(memory_shake(t.memory), SL_STATE_OPEN);
+            assert_int_equal(X509_cmp(sl_conn_peer(conn), t.direct->cert), 0);
+            assert_int_equal(sl_reauth_is_met(conn, SL_VERIFY_REQUIRE, 1), 1);
+            assert_int_equal(sl_reauth_is_met(conn, SL_VERIFY_REQUIRE, 0), 0);
+            assert_true(SSL_get_options(conn->ssl) & SSL_OP_NO_RENEGOTIATION);
+            t.memory->piece = 0;
+        }
+    }
+}
+
+/* Nobody is thrown out, but nobody is known either. */
+static void test_asked_in_vain(void **state)
+{
+    setup_t t = make(*state);
+
+    BOTH_VERSIONS(version)
+    {
+        sl_conn_t *conn = ask_again(&t, version, t.stranger, SL_VERIFY_REQUIRE, 0);
+
+        assert_int_equal(memory_shake(t.memory), SL_STATE_OPEN);
+        assert_int_equal(conn->verify_error, X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+        assert_null(sl_conn_peer(conn));
+        assert_int_equal(sl_reauth_is_met(conn, SL_VERIFY_OPTIONAL_NO_CA, 1), 0);
+        conn = ask_again(&t, version, NULL, SL_VERIFY_OPTIONAL, 0);
+        assert_int_equal(memory_shake(t.memory), SL_STATE_OPEN);
+        assert_int_equal(sl_reauth_is_met(conn, SL_VERIFY_OPTIONAL, 1), 1);
+        assert_int_equal(sl_reauth_is_met(conn, SL_VERIFY_REQUIRE, 1), 0);
+    }
+}
+
+/* What the client was sending goes to the host; without one that takes it, the connection ends. */
+static void test_data_before_the_answer(void **state)
+{
+    setup_t t = make(*state);
+
+    BOTH_VERSIONS(version)
+    {
+        sl_conn_t *conn;
+
+        t.memory->host.keep = keep;
+        conn = ask_again(&t, version, t.direct, SL_VERIFY_REQUIRE, 0);
+        memory_client_write(t.memory, "on its way", 10);
+        assert_int_equal(memory_shake(t.memory), SL_STATE_OPEN);
+        assert_string_equal(kept, "on its way");
+        assert_non_null(sl_conn_peer(conn));
+        t.memory->host.keep = NULL;
+        ask_again(&t, version, t.direct, SL_VERIFY_REQUIRE, 0);
+        memory_client_write(t.memory, "on its way", 10);
+        assert_int_equal(memory_shake(t.memory), SL_STATE_FAILED);
+    }
+}
+
+static void test_stronger(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_reauth_stronger(SL_VERIFY_OPTIONAL, SL_VERIFY_OPTIONAL_NO_CA), SL_VERIFY_OPTIONAL);
+    assert_int_equal(sl_reauth_stronger(SL_VERIFY_OPTIONAL_NO_CA, SL_VERIFY_OPTIONAL), SL_VERIFY_OPTIONAL);
+    assert_int_equal(sl_reauth_stronger(SL_VERIFY_REQUIRE, SL_VERIFY_NONE), SL_VERIFY_REQUIRE);
+    assert_int_equal(sl_reauth_stronger(SL_VERIFY_NONE, SL_VERIFY_OPTIONAL_NO_CA), SL_VERIFY_OPTIONAL_NO_CA);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_none),
     UNIT_TEST(test_optional),
@@ -534,6 +639,10 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_too_large_for_a_ticket),
     UNIT_TEST(test_revocation_is_asked_for),
     UNIT_TEST(test_revocation_and_strangers),
+    UNIT_TEST(test_asked_again),
+    UNIT_TEST(test_asked_in_vain),
+    UNIT_TEST(test_data_before_the_answer),
+    UNIT_TEST(test_stronger),
 };
 
 UNIT_MAIN(tests)

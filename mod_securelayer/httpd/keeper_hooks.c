@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -37,6 +38,7 @@ typedef struct sl_process_t {
     server_rec *server;
     apr_proc_t process;
     pid_t parent;
+    int end[2]; /* a pipe: a byte asks it to end. With -X httpd may lack the right to send it signals. */
     int runs, watched;
     apr_time_t started;
     int deaths; /* in a row, of those who died young */
@@ -89,6 +91,7 @@ static void live(sl_process_t *helper)
     loop.baton = helper;
     loop.jobs = helper->jobs;
     loop.parent = helper->parent;
+    loop.end_fd = helper->end[0];
     sl_loop_catch_signals(&loop);
 #ifdef __linux__
     prctl(PR_SET_NAME, helper->name);
@@ -124,6 +127,7 @@ static void unwatch(sl_process_t *helper)
 static void note_death(sl_process_t *helper, apr_wait_t status)
 {
     helper->runs = 0;
+    close(helper->end[1]);
     unwatch(helper);
     if (server_ends())
         return;
@@ -154,14 +158,18 @@ static void start(sl_process_t *helper)
 
     helper->parent = getpid();
     helper->started = apr_time_now();
-    rv = apr_proc_fork(&helper->process, helper->pool);
-    if (rv == APR_INCHILD)
+    rv = pipe(helper->end) ? errno : apr_proc_fork(&helper->process, helper->pool);
+    if (rv == APR_INCHILD) {
+        close(helper->end[1]);
         live(helper);
+    }
     if (rv != APR_INPARENT) {
         ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server, "SL0123: the process %s could not be started",
                      helper->name);
         return;
     }
+    close(helper->end[0]);
+    fcntl(helper->end[1], F_SETFD, FD_CLOEXEC);
     helper->runs = helper->watched = 1;
     apr_proc_other_child_register(&helper->process, maintain, helper, NULL, helper->pool);
 }
@@ -180,8 +188,8 @@ static void await_end(const sl_process_t *helper)
             apr_sleep(5000);
             continue;
         }
-        kill(helper->process.pid, SIGKILL);
-        waitpid(helper->process.pid, NULL, 0);
+        if (kill(helper->process.pid, SIGKILL) == 0)
+            waitpid(helper->process.pid, NULL, 0);
         return;
     }
 }
@@ -199,8 +207,9 @@ static apr_status_t end_all(void *unused)
             unwatch(helper);
             if (has_ended(helper))
                 helper->runs = 0;
-            else
-                kill(helper->process.pid, SIGTERM);
+            else if (kill(helper->process.pid, SIGTERM) != 0 && write(helper->end[1], "", 1) < 0)
+                helper->runs = 0;
+            close(helper->end[1]);
         }
     }
     for (int i = 0; i < SL_HELPERS; i++) {

@@ -98,12 +98,14 @@ static void sleep_until_due(sl_loop_t *loop)
     struct timespec limit = {apr_time_sec(sleep), apr_time_usec(sleep) * 1000};
     struct pollfd *all;
     sigset_t none;
-    int count = 0, ready;
+    int count = 1, ready;
 
     for (int i = 0; i < loop->jobs->nelts; i++)
         count += nth(loop, i)->fd_count;
-    all = apr_palloc(loop->scratch, sizeof(*all) * (apr_size_t)(count + 1));
-    count = 0;
+    all = apr_pcalloc(loop->scratch, sizeof(*all) * (apr_size_t)count);
+    all[0].fd = loop->end_fd ? loop->end_fd : -1;
+    all[0].events = POLLIN;
+    count = 1;
     for (int i = 0; i < loop->jobs->nelts; i++) {
         const sl_job_t *job = nth(loop, i);
 
@@ -112,7 +114,9 @@ static void sleep_until_due(sl_loop_t *loop)
     }
     sigemptyset(&none);
     ready = ppoll(all, (nfds_t)count, &limit, caught == loop ? &none : NULL);
-    count = 0;
+    if (ready > 0 && all[0].revents)
+        loop->stopped = 1;
+    count = 1;
     for (int i = 0; i < loop->jobs->nelts; i++) {
         sl_job_t *job = nth(loop, i);
 

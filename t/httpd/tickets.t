@@ -170,6 +170,19 @@ SKIP: {
     $httpd->end_process('TERM');
 }
 
+# ---- one process ----
+
+$httpd = SL::Httpd->new(single => 1, config => $general . tls_host('one.test', $server));
+page($httpd, 'one.test');
+$httpd->start_ok('httpd as one process');
+$client = SL::Client->new(port => $httpd->port('https'));
+$keeper = wait_until(sub { $httpd->helper('keeper') }, 10 * slow());
+ok($keeper, '... has a keeper');
+ask('one', 'tls1_3', out => 'single');
+is(ask('one', 'tls1_3', in => 'single')->{resumed}, 1, '... and tickets');
+$httpd->stop;
+ok(wait_until(sub { !kill 0, $keeper }, 10 * slow()), '... and leaves no keeper');
+
 # ---- what is refused ----
 
 for my $case (['of 79 bytes' => random(79)], ['with two keys of one name' => $keys[0] x 2], ['with 33 keys' => random(80 * 33)]) {

@@ -137,6 +137,25 @@ static void jobs_run_when_a_descriptor_is_ready(void **state)
     }
 }
 
+static void a_byte_ends_it(void **state)
+{
+    setup_t t;
+    count_t never = {.t = &t};
+    sl_job_t job = {.run = run, .end = end, .baton = &never, .due = SL_NEVER};
+    int way[2];
+
+    make(&t, *state);
+    add(&t, &job);
+    assert_int_equal(pipe(way), 0);
+    assert_int_equal(write(way[1], "", 1), 1);
+    t.loop.end_fd = way[0];
+    sl_loop_run(&t.loop);
+    assert_int_equal(never.runs, 0);
+    assert_int_equal(never.ended, 1);
+    close(way[0]);
+    close(way[1]);
+}
+
 /* ---- as a process ---- */
 
 static void tell(sl_job_t *job, sl_loop_t *loop)
@@ -276,6 +295,7 @@ static void a_turn_that_fails_is_told(void **state)
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(jobs_run_when_they_are_due),
     UNIT_TEST(jobs_run_when_a_descriptor_is_ready),
+    UNIT_TEST(a_byte_ends_it),
     UNIT_TEST(it_ends_when_asked),
     UNIT_TEST(it_ends_with_its_parent),
     UNIT_TEST(the_ring_is_turned),

@@ -229,6 +229,8 @@ static const row_case_t row_cases[] = {
     BAD(SL_VERIFY_DEPTH, "\"\"", "must be a whole number, not ''"),
 
     FLAG(SL_INSECURE_RENEGOTIATION),
+    GOOD(SL_REQUIRE, "true", 0, "true"),
+    BAD(SL_REQUIRE, "", "takes"),
 
     FLAG(SL_STRICT_SNI),
     GOOD(SL_SNI_POLICY, "strict", SL_SNI_STRICT, NULL),
@@ -640,7 +642,7 @@ static int is_in_profile(sl_row_id_t row)
         SL_ENGINE,      SL_CERTIFICATE_FILE, SL_CERTIFICATE_KEY_FILE, SL_CERTIFICATE_CHAIN_FILE, SL_STRICT_SNI,
         SL_SNI_POLICY,  SL_UNKNOWN_NAME,     SL_STRICT_ALPN,          SL_HANDSHAKE_TIMEOUT,      SL_HANDSHAKE_QUEUE,
         SL_HELLO_VARS,  SL_OPTIONS,          SL_REQUIRE_SSL,          SL_LOG,                    SL_LOG_LEVEL,
-        SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_FIPS, SL_RANDOM_SEED,
+        SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_REQUIRE, SL_FIPS, SL_RANDOM_SEED,
         SL_TICKET_KEY_FILE, SL_TICKET_ROTATION,
     };
 

@@ -77,7 +77,7 @@ my %accepted = (
     ],
     main => [
         (map {"SSLSessionCache $_"} qw(none NONE nonenotnull NoneNotNull shmcb shmcb:scache(8192) default dbm:scache memcache:127.0.0.1:1 redis:127.0.0.1:1)),
-        'SSLSessionCacheTimeout 0', 'SSLSessionCacheTimeout 86400', 'Mutex file:${root}/run ssl-cache',
+        'SSLSessionCacheTimeout 0', 'SSLSessionCacheTimeout 86400', 'Mutex file:${root}/run ssl-cache ssl-stapling ssl-stapling-refresh',
         (map {"SSLVHostSNIPolicy $_"} qw(strict SECURE authonly insecure)), 'SSLProtocol all -SSLv3', 'SSLCertificateFile "${cert}"',
         'SSLOptions +StdEnvVars', "SSLEngine on\nSSLCertificateFile \"\${cert}\"\nSSLCertificateKeyFile \"\${key}\"",
         "<IfModule !ssl_module>\nbroken\n</IfModule>", "<IfModule !mod_ssl.c>\nbroken\n</IfModule>",

@@ -1,5 +1,6 @@
-/* Fuzz target: a file of ticket keys; and the same bytes as something sealed. Beyond memory errors it checks that each key
- * lies where the format says, that a failure has a reason and leaves no key, and that nothing opens that was not sealed. */
+/* Fuzz target: a file of ticket keys; and the same bytes as something sealed. Beyond memory errors it checks that each
+ * key lies where the format says, that a failure has a reason and leaves no key, and that nothing opens that was not
+ * sealed. */
 #include "resume/ticket_seal.h"
 #include "resume/ticket_source.h"
 

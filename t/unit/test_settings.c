@@ -229,6 +229,14 @@ static const row_case_t row_cases[] = {
     BAD(SL_VERIFY_DEPTH, "\"\"", "must be a whole number, not ''"),
 
     FLAG(SL_INSECURE_RENEGOTIATION),
+    GOOD(SL_USER_NAME, "SSL_CLIENT_S_DN_CN", 0, "SSL_CLIENT_S_DN_CN"),
+    BAD(SL_USER_NAME, "", "takes 1 argument, not 0"),
+    GOOD(SL_RENEG_BUFFER_SIZE, "0", 0, NULL),
+    BAD(SL_RENEG_BUFFER_SIZE, "-1", "must be between 0 and 2147483647, not -1"),
+    GOOD(SL_CLIENT_CERT_HEADER, "chain", 2, NULL),
+    BAD(SL_CLIENT_CERT_HEADER, "all", "does not know 'all'"),
+    GOOD(SL_KEY_LOG, "environment", 0, "environment"),
+    BAD(SL_KEY_LOG, "", "takes 1 argument, not 0"),
     GOOD(SL_REQUIRE, "true", 0, "true"),
     BAD(SL_REQUIRE, "", "takes"),
 
@@ -642,7 +650,8 @@ static int is_in_profile(sl_row_id_t row)
         SL_ENGINE,      SL_CERTIFICATE_FILE, SL_CERTIFICATE_KEY_FILE, SL_CERTIFICATE_CHAIN_FILE, SL_STRICT_SNI,
         SL_SNI_POLICY,  SL_UNKNOWN_NAME,     SL_STRICT_ALPN,          SL_HANDSHAKE_TIMEOUT,      SL_HANDSHAKE_QUEUE,
         SL_HELLO_VARS,  SL_OPTIONS,          SL_REQUIRE_SSL,          SL_LOG,                    SL_LOG_LEVEL,
-        SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_REQUIRE, SL_FIPS, SL_RANDOM_SEED,
+        SL_PASS_PHRASE_DIALOG, SL_CRYPTO_DEVICE, SL_REQUIRE, SL_KEY_LOG,
+        SL_USER_NAME, SL_RENEG_BUFFER_SIZE, SL_CLIENT_CERT_HEADER, SL_FIPS, SL_RANDOM_SEED,
         SL_TICKET_KEY_FILE, SL_TICKET_ROTATION,
     };
 

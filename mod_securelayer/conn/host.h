@@ -43,6 +43,9 @@ typedef struct sl_host_t {
     /* The key of session tickets with that name (NULL: the one that seals) for `vhost`, copied to `key`. */
     sl_ticket_found_t (*ticket_key)(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
                                     sl_ticket_key_t *key);
+    /* The OCSP answer to staple for the certificate `leaf`, made by OPENSSL_malloc() for the caller; NULL: none is at
+     * hand. Never waits. May be NULL. */
+    unsigned char *(*get_staple)(void *baton, X509 *leaf, int *length);
     const sl_world_t *world;
 } sl_host_t;
 

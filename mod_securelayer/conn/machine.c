@@ -120,8 +120,26 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* The client asks for an OCSP answer about the certificate that it is shown. */
+static int staple(SSL *ssl, void *unused)
+{
+    sl_conn_t *conn = SSL_get_app_data(ssl);
+    X509 *leaf = SSL_get_certificate(ssl);
+    unsigned char *answer = NULL;
+    int length = 0;
+
+    (void)unused;
+    if (leaf && conn->host->get_staple)
+        answer = conn->host->get_staple(conn->baton, leaf, &length);
+    if (!answer)
+        return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, answer, length);
+    return SSL_TLSEXT_ERR_OK;
+}
+
 void sl_machine_prepare(SSL_CTX *ctx)
 {
+    SSL_CTX_set_tlsext_status_cb(ctx, staple);
     SSL_CTX_set_client_hello_cb(ctx, check_hello, NULL);
     SSL_CTX_set_tlsext_servername_callback(ctx, check_name);
     SSL_CTX_set_alpn_select_cb(ctx, select_alpn, NULL);

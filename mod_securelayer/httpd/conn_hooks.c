@@ -31,6 +31,7 @@
 #include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
 #include "httpd/tickets.h"
+#include "httpd/stapling.h"
 #include "httpd/vhost_choice.h"
 
 #include "conn/machine.h"
@@ -105,6 +106,11 @@ static sl_ticket_found_t ticket_key(void *baton, const sl_vhost_t *vhost, const 
     return sl_tickets_find(vhost->owner, name, key);
 }
 
+static unsigned char *get_staple(void *baton, X509 *leaf, int *length)
+{
+    return sl_stapling_get(baton, leaf, length);
+}
+
 static sl_host_t host = {
     .read = sl_brigade_read,
     .write = sl_brigade_write,
@@ -118,6 +124,7 @@ static sl_host_t host = {
     .check_revocation = check_revocation,
     .keep = sl_demand_keep,
     .ticket_key = ticket_key,
+    .get_staple = get_staple,
 };
 
 /* ---- the machine, driven ---- */

@@ -24,6 +24,7 @@
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
 #include "httpd/sections.h"
+#include "httpd/stapling.h"
 #include "httpd/tickets.h"
 #include "httpd/vhost_choice.h"
 
@@ -127,6 +128,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
     sl_sessions_collect(pool, scratch, s, found);
     sl_sections_review(s, found);
     sl_tickets_collect(pool, scratch, s, found);
+    sl_stapling_collect(pool, scratch, s, ask_modules, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "
@@ -187,6 +189,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         why->log_id = "SL0124";
     else
         rv = sl_sessions_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_stapling_start(pool, s, why);
     if (rv != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     why = sl_problems_new(problems, NULL);

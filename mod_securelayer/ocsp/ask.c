@@ -9,7 +9,8 @@ apr_status_t sl_ask(sl_ocsp_answer_t *answer, const unsigned char **bytes, apr_s
     sl_ocsp_question_t *question = sl_ocsp_question_make(pool, ask->cert, ask->issuer, ask->nonce, why);
     const unsigned char *got;
     apr_size_t got_length;
-    sl_fetch_t fetch = {ask->url, ask->proxy, NULL, 0, "application/ocsp-request", SL_OCSP_BYTES_MAX, ask->timeout};
+    sl_fetch_t fetch = {ask->url, ask->proxy, NULL, 0, "application/ocsp-request", SL_OCSP_BYTES_MAX, ask->timeout,
+                        ask->stop};
     apr_status_t rv;
 
     if (!question)

@@ -12,6 +12,7 @@ typedef struct sl_ask_t {
     const char *proxy; /* NULL: none */
     int nonce;
     apr_interval_time_t timeout;
+    const volatile int *stop; /* ends the wait once it is set; NULL: nobody does */
     sl_ocsp_rules_t rules;
 } sl_ask_t;
 

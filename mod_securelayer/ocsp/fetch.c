@@ -72,6 +72,17 @@ static size_t take(char *bytes, size_t one, size_t count, void *baton)
     return count;
 }
 
+static int look_up(void *baton, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    const sl_fetch_t *fetch = baton;
+
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    return fetch->stop && *fetch->stop;
+}
+
 static void set_up(CURL *curl, const sl_fetch_t *fetch, struct curl_slist *headers, answer_t *answer)
 {
     apr_interval_time_t timeout = fetch->timeout < 1000 ? 1000 : fetch->timeout;
@@ -92,6 +103,9 @@ static void set_up(CURL *curl, const sl_fetch_t *fetch, struct curl_slist *heade
     curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)fetch->body_length);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer);
+    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_up);
+    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, fetch);
 }
 
 static apr_status_t explain(const sl_fetch_t *fetch, const answer_t *answer, CURLcode code, sl_problem_t *why)

@@ -19,6 +19,7 @@ typedef struct sl_fetch_t {
     const char *body_type;       /* "application/ocsp-request" */
     apr_size_t most;             /* bytes of an answer */
     apr_interval_time_t timeout; /* microseconds, for all of it; at least a millisecond */
+    const volatile int *stop;    /* ends it within a second once it is set; NULL: nobody does */
 } sl_fetch_t;
 
 /* Once per process that fetches, before it has threads. */

@@ -108,6 +108,30 @@ SL_ROW(SL_OCSP_NO_VERIFY, "SSLOCSPNoVerify", SL_KIND_FLAG, SL_SERVER, SL_CHILD_W
 SL_ROW(SL_OCSP_RESPONDER_CERTS, "SSLOCSPResponderCertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
        NULL, SL_IN_PROFILE | SL_FOR_AUTH, "file with certificates of responders that are believed beside the CA")
 
+/* OCSP stapling */
+SL_ROW(SL_USE_STAPLING, "SSLUseStapling", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: an OCSP answer about the server's certificate is stapled to the handshake")
+SL_ROW(SL_STAPLING_CACHE, "SSLStaplingCache", SL_KIND_TEXT, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "provider[:arguments]: not needed, checked and left alone")
+SL_ROW(SL_STAPLING_SKEW, "SSLStaplingResponseTimeSkew", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 2147483647, 300,
+       NULL, 0, "seconds that the clocks of responder and server may differ")
+SL_ROW(SL_STAPLING_MAX_AGE, "SSLStaplingResponseMaxAge", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, -1, 2147483647, -1,
+       NULL, 0, "seconds that an answer is stapled (-1: until its nextUpdate)")
+SL_ROW(SL_STAPLING_TIMEOUT, "SSLStaplingResponderTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0, 3600, 10, NULL,
+       0, "seconds for the whole exchange with a responder")
+SL_ROW(SL_STAPLING_STANDARD_TIMEOUT, "SSLStaplingStandardCacheTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0,
+       2147483647, 3600, NULL, 0, "seconds that an answer without nextUpdate is stapled")
+SL_ROW(SL_STAPLING_ERROR_TIMEOUT, "SSLStaplingErrorCacheTimeout", SL_KIND_NUMBER, SL_SERVER, SL_CHILD_WINS, 0,
+       2147483647, 600, NULL, 0, "longest pause in seconds after a responder failed")
+SL_ROW(SL_STAPLING_ERRORS, "SSLStaplingReturnResponderErrors", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: a responder's error is stapled when there is no answer")
+SL_ROW(SL_STAPLING_TRY_LATER, "SSLStaplingFakeTryLater", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, 0,
+       "on, off: with SSLStaplingReturnResponderErrors, tryLater is stapled while a responder can't be reached")
+SL_ROW(SL_STAPLING_URL, "SSLStaplingForceURL", SL_KIND_TEXT, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "URL of the responder, whatever certificates name")
+SL_ROW(SL_STATE_DIRECTORY, "SecureLayerStateDirectory", SL_KIND_TEXT, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "directory for what survives restarts; made if it is not there")
+
 /* Choice of the virtual host */
 SL_ROW(SL_STRICT_SNI, "SSLStrictSNIVHostCheck", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "on, off: refuse requests of clients that sent no server name")

@@ -1,0 +1,21 @@
+/* OCSP stapling: which certificates get answers, from whom, and the answer for a handshake.
+ *
+ * Other modules that staple go first (mod_md by httpd's own hooks, others by those of mod_ssl.h). The rest is the
+ * courier's (keeper/staple_job), with SSLUseStapling. */
+#ifndef SL_HTTPD_STAPLING_H
+#define SL_HTTPD_STAPLING_H
+
+#include "base/problem.h"
+#include "httpd/link.h"
+
+/* In the parent, once the virtual hosts are there. `ask_modules`: other modules may be asked (not in check_config). */
+void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
+                         sl_problems_t *problems);
+/* In post_config, not in the rehearsal: the board's section, what is left from before, and the courier's job. */
+apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
+    __attribute__((warn_unused_result));
+
+/* As get_staple() of conn/host.h; never waits. */
+unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length);
+
+#endif

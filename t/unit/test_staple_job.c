@@ -1,0 +1,54 @@
+/* staple_job: when to ask, how long to wait, and what the board gives. */
+#include "unit.h"
+
+#include "keeper/staple_job.h"
+
+static void the_next_question_comes_at_half_of_its_life(void **state)
+{
+    (void)state;
+    for (unsigned chance = 0; chance < 256; chance += 51) {
+        apr_int64_t due = sl_staple_next(1000, 1000, 1000 + 20000, chance);
+
+        assert_in_range(due, 1000 + 9000, 1000 + 11000);
+    }
+    assert_true(sl_staple_next(1000, 1000, 21000, 0) < sl_staple_next(1000, 1000, 21000, 255));
+    assert_int_equal(sl_staple_next(19000, 1000, 21000, 128), 20000); /* late: half of the rest */
+    assert_int_equal(sl_staple_next(21000, 1000, 21000, 128), 21001); /* over: not at once, all the same */
+    assert_int_equal(sl_staple_next(30000, 1000, 21000, 128), 30001);
+}
+
+static void pauses_grow(void **state)
+{
+    (void)state;
+    assert_int_equal(sl_staple_pause(1, 600), 5);
+    assert_int_equal(sl_staple_pause(2, 600), 10);
+    assert_int_equal(sl_staple_pause(7, 600), 320);
+    assert_int_equal(sl_staple_pause(8, 600), 600);
+    assert_int_equal(sl_staple_pause(1000000, 600), 600);
+    assert_int_equal(sl_staple_pause(1, 1), 1);
+    assert_int_equal(sl_staple_pause(1, 0), 1);
+}
+
+static void what_is_over_is_not_served(void **state)
+{
+    static const unsigned char key[SL_BOARD_KEY_SIZE];
+    unsigned char entry[8 + 3] = {0, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c'}, answer[SL_STAPLE_SIZE_MAX];
+    apr_int64_t until = 5000;
+    sl_section_t *section;
+
+    assert_int_equal(sl_section_make(&section, *state, 1, SL_STAPLE_ENTRY_SIZE, key, NULL), APR_SUCCESS);
+    assert_int_equal(sl_staple_read(section, 0, 1, answer), 0);
+    memcpy(entry, &until, sizeof(until));
+    assert_int_equal(sl_section_publish(section, 0, entry, sizeof(entry)), APR_SUCCESS);
+    assert_int_equal(sl_staple_read(section, 0, 4999, answer), 3);
+    assert_memory_equal(answer, "abc", 3);
+    assert_int_equal(sl_staple_read(section, 0, 5000, answer), 0);
+}
+
+static const struct CMUnitTest tests[] = {
+    UNIT_TEST(the_next_question_comes_at_half_of_its_life),
+    UNIT_TEST(pauses_grow),
+    UNIT_TEST(what_is_over_is_not_served),
+};
+
+UNIT_MAIN(tests)

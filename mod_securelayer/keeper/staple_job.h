@@ -39,7 +39,8 @@ typedef struct sl_staple_t {
 sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, apr_array_header_t *staples,
                              const char *directory);
 
-/* Any process: what to staple now (seconds since 1970) into `answer` (SL_STAPLE_SIZE_MAX bytes). Its length; 0: nothing. */
+/* Any process: what to staple at `now` (seconds since 1970) into `answer` (SL_STAPLE_SIZE_MAX bytes). Its length; 0:
+ * nothing. */
 apr_size_t sl_staple_read(const sl_section_t *section, int entry, apr_int64_t now, unsigned char *answer);
 
 /* When to ask again, in seconds since 1970: between 9 and 11 twentieths of what is left of an answer's life from

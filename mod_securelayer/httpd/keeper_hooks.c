@@ -133,7 +133,7 @@ static void note_death(sl_process_t *helper, apr_wait_t status)
         return;
     helper->deaths = apr_time_now() - helper->started < YOUNG ? helper->deaths + 1 : 0;
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, helper->server,
-                 "SL0122: the process %s (%" APR_PID_T_FMT ") ended with status %d, a new one takes its place",
+                 "SL0132: the process %s (%" APR_PID_T_FMT ") ended with status %d, a new one takes its place",
                  helper->name, helper->process.pid, (int)status);
     start(helper);
 }
@@ -164,7 +164,7 @@ static void start(sl_process_t *helper)
         live(helper);
     }
     if (rv != APR_INPARENT) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server, "SL0123: the process %s could not be started",
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server, "SL0133: the process %s could not be started",
                      helper->name);
         return;
     }

@@ -102,7 +102,7 @@ static void review_mode(const section_t *section, server_rec *main_server, sl_pr
     if (!hosts)
         return;
     sl_problems_add(
-        problems, SL_PROBLEM_WARNING, "SL0006", &mode->values[0].origin, section->name,
+        problems, SL_PROBLEM_WARNING, "SL0007", &mode->values[0].origin, section->name,
         "Have the whole host ask in time (SSLVerifyClient optional outside of sections), give these pages a host "
         "of their own with SSLVerifyClient require, or do without TLS 1.3 there (SSLProtocol -TLSv1.3)",
         "browsers will get 403 here from %s%s: with TLS 1.3 a client that is connected can be asked for a "

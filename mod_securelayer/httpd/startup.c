@@ -186,7 +186,7 @@ static int start_services(apr_pool_t *pool, server_rec *s)
     apr_status_t rv = sl_tickets_start(pool, s, why);
 
     if (rv != APR_SUCCESS)
-        why->log_id = "SL0124";
+        why->log_id = "SL0134";
     else
         rv = sl_sessions_start(pool, s, why);
     if (rv == APR_SUCCESS)

@@ -40,13 +40,13 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     apr_int64_t due;
 
     if (sl_ticket_job_turn(turn->tickets, apr_time_sec(now), turn->rotation, turn->keep, &due, why) != APR_SUCCESS) {
-        sl_loop_say(loop, SL_SAY_ERROR, "SL0120: %s", sl_problem_text(why, loop->scratch));
+        sl_loop_say(loop, SL_SAY_ERROR, "SL0130: %s", sl_problem_text(why, loop->scratch));
         job->due = now + RETRY;
         return;
     }
     job->due = apr_time_from_sec(due);
     if (sl_section_version(turn->tickets, 0) != before)
-        sl_loop_say(loop, SL_SAY_DEBUG, "SL0121: the keys of session tickets were turned");
+        sl_loop_say(loop, SL_SAY_DEBUG, "SL0131: the keys of session tickets were turned");
 }
 
 sl_job_t *sl_ticket_job_make(apr_pool_t *pool, sl_section_t *tickets, apr_int64_t rotation, apr_int64_t keep)

@@ -299,10 +299,10 @@ parity(name => 'sections', config => \&config, modules => \@modules, requests =>
 # ---- start ----
 
 my $said = $httpd->error_log;
-my $hint = qr/SL0006: \S+httpd\.conf:\d+: SSLVerifyClient: <Location \/require\/>: browsers will get 403 here from one\.test:\d+: .*SSLVerifyClient optional outside of sections/;
+my $hint = qr/SL0007: \S+httpd\.conf:\d+: SSLVerifyClient: <Location \/require\/>: browsers will get 403 here from one\.test:\d+: .*SSLVerifyClient optional outside of sections/;
 my @hints = grep { $_ =~ $hint } split /\n/, $said;
 is(scalar @hints, 1, 'the start tells, once, of sections that browsers can not satisfy, where, and what to do');
-unlike($said, qr/SL0006: .*(?:optional|demanding)\.test/, '... not of hosts that ask in time');
+unlike($said, qr/SL0007: .*(?:optional|demanding)\.test/, '... not of hosts that ask in time');
 my $broken = SL::Httpd->new;
 $broken->config("Listen 127.0.0.1:\${port_https}\n" . tls_host('one.test', $one, '<Location /x>', 'SSLCipherSuite NONSENSE', 'SSLCipherSuite TLSv1.3 NONSENSE', '</Location>'));
 my $test = $broken->configtest;

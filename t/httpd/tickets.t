@@ -130,7 +130,7 @@ like($open->response->{body}, qr/this is one/, 'a connection is open');
 $keeper = $httpd->helper('keeper');
 $httpd->mark;
 kill 'KILL', $keeper;
-ok($httpd->wait_for_log(qr/SL0122: the process sl-keeper \($keeper\) ended/), 'a keeper that was killed is told about');
+ok($httpd->wait_for_log(qr/SL0132: the process sl-keeper \($keeper\) ended/), 'a keeper that was killed is told about');
 $next = wait_until(sub { my $pid = $httpd->helper('keeper'); $pid && $pid != $keeper && $pid }, 10 * slow());
 ok($next, '... and another one takes its place');
 is_deeply([listening($next // $$)], [], '... which listens nowhere either');
@@ -155,7 +155,7 @@ for my $version (qw(tls1_2 tls1_3)) {
     is($again->{resumed}, 1, '... the one before still opens');
     isnt($again->{name}, $first->{name}, '... and the client has a new ticket');
 }
-like($httpd->error_log, qr/SL0121/, 'the log tells of it to who wants to know');
+like($httpd->error_log, qr/SL0131/, 'the log tells of it to who wants to know');
 
 # ---- the parent dies ----
 

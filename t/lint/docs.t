@@ -5,7 +5,7 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Command qw(slurp);
-use SL::Source qw(top without_comments);
+use SL::Source qw(top c_files without_comments);
 
 my $top = top();
 
@@ -39,4 +39,15 @@ my %variables = map { $_ => 1 } $names =~ /^SL_VARIABLE\(\s*"([^"]+)"/mg;
 ok(scalar keys %variables, 'the table of variables was read');
 my $variable_pages = entries('variables.md');
 is(missing([sort keys %variables], $variable_pages), '', 'each variable has its entry in docs/variables.md');
+
+# Ids of our own: each stands for one event, which the code of one place logs and the page explains.
+my (%places, %explained);
+for my $file (grep { m{^mod_securelayer/.*\.c$} } c_files()) {
+    $places{$_}{ $file =~ s{.*/}{}r } = 1 for without_comments(slurp("$top/$file")) =~ /\b(SL\d{4})\b/g;
+}
+$explained{$_}++ for slurp("$top/docs/messages.md") =~ /^\| (SL\d{4}) \|/mg;
+is(join(' ', grep { !$explained{$_} } sort keys %places), '', 'each id in the log is explained in docs/messages.md');
+is(join(' ', grep { $explained{$_} > 1 } sort keys %explained), '', '... once');
+is(join(' ', grep { !$places{$_} } sort keys %explained), '', '... and none that is never logged');
+is(join(' ', grep { keys %{ $places{$_} } > 1 } sort keys %places), '', '... and belongs to one file');
 done_testing;

@@ -113,9 +113,10 @@ static apr_status_t want_text(const sl_arguments_t *in, int least, int most)
     return rv;
 }
 
+/* As for httpd's own flags what stands behind the word is not looked at, "# a comment" for one. */
 static apr_status_t read_flag(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, 1);
+    apr_status_t rv = in->count ? APR_SUCCESS : want(in, 1, 1);
 
     if (rv != APR_SUCCESS)
         return rv;

@@ -61,7 +61,7 @@ my %accepted = (
         'SSLProtocol TLSv1 TLSv1.1', 'SSLProtocol all -TLSv1 -TLSv1.1 -SSLv3',
         'SSLCipherSuite HIGH:!aNULL', 'SSLCipherSuite SSL HIGH', 'SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256',
         'SSLCipherSuite HIGH:!aNULL:!MD5', 'SSLCipherSuite DEFAULT', 'SSLCipherSuite ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES128-GCM-SHA256',
-        'SSLHonorCipherOrder on', 'SSLHonorCipherOrder Off', 'SSLCompression off', 'SSLSessionTickets off', 'SSLSessionTickets on',
+        'SSLHonorCipherOrder on', 'SSLHonorCipherOrder Off', 'SSLHonorCipherOrder on # as we like', 'SSLCompression off', 'SSLSessionTickets off', 'SSLSessionTickets on',
         'SSLOpenSSLConfCmd Groups X25519', 'SSLOpenSSLConfCmd Curves P-256:P-384', 'SSLOpenSSLConfCmd groups P-256',
         'SSLOpenSSLConfCmd Options -SessionTicket', 'SSLOpenSSLConfCmd MinProtocol TLSv1.2', 'SSLOpenSSLConfCmd CipherString HIGH',
         'SSLOpenSSLConfCmd VerifyCAFile "${ca}"', 'SSLOpenSSLConfCmd Certificate "${cert}"',

@@ -69,7 +69,7 @@ typedef struct row_case_t {
 #define BAD(row, words, error) {row, words, error, 0, NULL}
 #define FLAG(row)                                                                                                      \
     GOOD(row, "on", 1, NULL), GOOD(row, "OFF", 0, NULL), BAD(row, "yes", "must be On or Off, not 'yes'"),              \
-        BAD(row, "", "takes 1 argument, not 0"), BAD(row, "on off", "takes 1 argument, not 2")
+        BAD(row, "", "takes 1 argument, not 0"), BAD(row, "maybe on", "must be On or Off, not 'maybe'")
 #define FILE_OF(row)                                                                                                   \
     GOOD(row, "file.pem", 0, "/file.pem"), BAD(row, "dir", "/dir: is no regular file. Check the path"),                \
         BAD(row, "empty.pem", "/empty.pem: is empty"), BAD(row, "gone.pem", "/gone.pem: No such file or directory"),   \

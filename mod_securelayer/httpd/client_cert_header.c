@@ -132,6 +132,11 @@ static int fixups(request_rec *r)
 
 void sl_client_cert_header_register(void)
 {
+    /* Modules that order themselves by "mod_ssl.c" mean the hooks that mod_ssl has: these go by another name. */
+    const char *name = apr_hook_debug_current;
+
+    apr_hook_debug_current = "mod_securelayer.c";
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_fixups(fixups, NULL, NULL, APR_HOOK_FIRST);
+    apr_hook_debug_current = name;
 }

@@ -257,7 +257,7 @@ static void accept_answer(work_t *work, sl_staple_t *staple, const sl_ocsp_answe
                          staple->name, answer->reason ? answer->reason : "no reason given"));
     if (!save(work, staple, bytes, length, pool))
         say(work, SL_SAY_WARNING,
-            apr_psprintf(pool, "SL0144: OCSP stapling: %s can't be written: a restart will begin without it",
+            apr_psprintf(pool, "SL0146: OCSP stapling: %s can't be written: a restart will begin without it",
                          path_of(work, staple, ".ocsp", pool)));
 }
 

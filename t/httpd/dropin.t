@@ -132,6 +132,13 @@ for my $tls ('mod_ssl', 'before', 'behind') {
 # Modules that name "mod_ssl.c" in the order of their hooks must find ours where they find mod_ssl.
 sub order { my ($tls, $hook) = @_; return join ' ', grep {/^mod_(?:ssl|http2|md|proxy|setenvif)\.c$/} @{ $hook_order{$tls}{$hook} || [] } }
 
+# The order with each one of mod_ssl.c's places alone.
+sub ours_once {
+    my ($tls, $hook) = @_;
+    my @all = split ' ', order($tls, $hook);
+    return map { my $kept = $_; join ' ', map { $_ == $kept || $all[$_] ne 'mod_ssl.c' ? $all[$_] : () } 0 .. $#all } grep { $all[$_] eq 'mod_ssl.c' } 0 .. $#all;
+}
+
 is(scalar(grep { keys %{ $hook_order{$_} || {} } > 20 } qw(before behind)), 2, 'mod_info told the order of hooks');
 for my $o (['Post Configuration', 'mod_http2', 'mod_proxy'], ['Process Connection', 'mod_http2'], ['Post-Read Request', 'mod_md', 'mod_setenvif']) {
     my ($hook, @others) = @$o;
@@ -144,12 +151,11 @@ for my $o (['Post Configuration', 'mod_http2', 'mod_proxy'], ['Process Connectio
 }
 for my $hook (sort keys %{ $hook_order{mod_ssl} || {} }) {
     next unless order('mod_ssl', $hook) =~ /mod_ssl\.c .|. mod_ssl\.c/;
-    my %seen;    # mod_ssl may register twice what we register once
-    my @want = grep { $_ ne 'mod_ssl.c' || !$seen{$_}++ } split ' ', order('mod_ssl', $hook);
     next if order('behind', $hook) !~ /mod_ssl\.c/;
-    undef %seen;
-    my @have = grep { $_ ne 'mod_ssl.c' || !$seen{$_}++ } split ' ', order('behind', $hook);
-    is("@have", "@want", "$hook: the same order as with mod_ssl");
+    # mod_ssl may register twice what we register once, and we what mod_ssl does not have: one of ours is in its place.
+    my ($want) = ours_once('mod_ssl', $hook);
+    my @have = ours_once('behind', $hook);
+    ok(scalar(grep { $_ eq $want } @have), "$hook: the same order as with mod_ssl") or diag "$want\n@have";
 }
 
 # ---- httpd's tools, with a certificate that is not there ----

@@ -62,6 +62,8 @@ my @rules = (
     ['per-directory SSLCipherSuite', qr/^SSLCipherSuite$/, qr/^(?:TLSv1\.3 |NONSENSE$)/],
     ['client certificate OCSP', qr/^SSLOCSPResponderTimeout$/, qr/^2147483647$/],    # a deadline, not one for each read
     ['client certificate OCSP', qr/^SSLOCSPResponseMaxAge$/, qr/^-1$/],              # documented there, but refused
+    ['OCSP stapling', qr/^SSLStaplingResponderTimeout$/, qr/^2147483647$/],
+    ['OCSP stapling', qr/^SSLStaplingResponseMaxAge$/, qr/^-1$/],
     ['revocation lists', qr/^SSLCARevocationFile$/, qr/^"\$\{ca\}"$/],
 );
 # A line that ours refuses at httpd -t, and mod_ssl only once it starts: the row "start".

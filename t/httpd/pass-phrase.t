@@ -177,6 +177,7 @@ sub on_terminal {
         $ended = waitpid($pid, POSIX::WNOHANG()) == $pid;
     }
     if (!$ended) { kill 'TERM', $pid; waitpid $pid, 0 }
+    while (IO::Select->new($pty)->can_read(0.2)) { sysread $pty, my $rest, 4096 or last; $screen .= $rest }
     (my $text = $screen) =~ s/\r//g;
     return $text;
 }

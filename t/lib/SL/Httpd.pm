@@ -335,9 +335,22 @@ sub helper { my ($self, $name) = @_; return ($self->children("sl-$name"))[0] }
 
 sub is_running { my ($self) = @_; return $self->{pid} && kill 0, $self->{pid} }
 
+# A child that has no threads yet answers SIGTERM with exit() in the middle of whatever it does (httpd's MPMs have it so),
+# in malloc() too, and then may crash. Waits until no child of a threaded MPM is that young; mod_cgid's never has threads.
+sub wait_for_threads {
+    my ($self) = @_;
+    return if $self->{single} || $self->{mpm} eq 'prefork';
+    my $name = basename(program());
+    my $cgid = grep { $_ eq 'cgid' } @{ $self->{modules} };
+    my $young = sub { return grep { slurp("/proc/$_/status") =~ /^Name:\s*\Q$name\E$.*^Threads:\s*1$/ms } $self->children };
+    wait_until(sub { $young->() <= $cgid }, 2 * slow());
+    return;
+}
+
 sub end_process {
     my ($self, $signal) = @_;
     return unless $self->{pid};
+    $self->wait_for_threads;
     my $pid = delete $self->{pid};
     delete $running{$self};
     my $clean;

@@ -342,7 +342,7 @@ sub wait_for_threads {
     return if $self->{single} || $self->{mpm} eq 'prefork';
     my $name = basename(program());
     my $cgid = grep { $_ eq 'cgid' } @{ $self->{modules} };
-    my $young = sub { return grep { slurp("/proc/$_/status") =~ /^Name:\s*\Q$name\E$.*^Threads:\s*1$/ms } $self->children };
+    my $young = sub { return grep { slurp("/proc/$_/status") =~ /^Name:\s*\Q$name\E\n.*^Threads:\s*1\n/ms } $self->children };
     wait_until(sub { $young->() <= $cgid }, 2 * slow());
     return;
 }

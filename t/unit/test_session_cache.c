@@ -147,7 +147,7 @@ static const unsigned char second_id[] = "the id of the other session 0002";
 
 static SSL_SESSION *make_session(const unsigned char *id, long timeout, size_t more)
 {
-    static const unsigned char secret[48] = "the secret that nobody but the two ends may know";
+    static const unsigned char secret[48] = "the secret that nobody but the two ends may see";
     SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
     SSL *ssl = SSL_new(ctx);
     SSL_SESSION *session = SSL_SESSION_new();

@@ -115,7 +115,7 @@ my $plain = sub {
     my ($text) = @_;
     return sub { my ($client, $httpd) = @_; my $r = say($httpd, $text); return { code => $r->{code}, closed => $r->{open} ? 'no' : 'yes', says => $r->{body} && $r->{body} =~ /plain HTTP/ ? 1 : 0 } };
 };
-my %differs = map { ($_ => { row => 'plain HTTP on the TLS port', code => 400, closed => 'yes', says => 1 }) } qw(DELETE BREW);
+my %differs = map { ($_ => { row => 'plain HTTP on the TLS port', code => 400, closed => 'yes', says => 1 }) } qw(PROPFIND BREW);
 parity(name => 'plain HTTP', config => "Listen 127.0.0.1:\${port_https}\n" . tls_host('one.test', $cert),
-    requests => [map { { name => $_, run => $plain->("$_ / HTTP/1.1\r\nHost: one.test\r\n\r\n") } } qw(GET POST DELETE BREW)], differs => \%differs);
+    requests => [map { { name => $_, run => $plain->("$_ / HTTP/1.1\r\nHost: one.test\r\n\r\n") } } qw(GET POST PROPFIND BREW)], differs => \%differs);
 done_testing;

@@ -114,7 +114,10 @@ sub check_certificate {
     $is->('CERT',      $pem);
     $is->('B64CERT',   encode_base64(der($cert), ''));
     $is->('CERT_SHA256', sha256_hex(der($cert)));
-    $is->('V_REMAIN', int((seconds(field($cert, '-enddate')) - time) / 86400), $remain_way);
+    # Full days, counted when it was asked: a little while ago, so maybe one more than now.
+    my ($days, $days_then) = map { int((seconds(field($cert, '-enddate')) - time + $_) / 86400) } 0, 120;
+    my $remain = $told->{ ($remain_way || 'env') . " SSL_${side}_V_REMAIN" };
+    $is->('V_REMAIN', ($remain // '') eq $days_then ? $days_then : $days, $remain_way);
     for my $part (qw(C O OU CN)) {
         my @values = map { utf8::encode($_); $_ } openssl_parts($cert, '-subject', $part);
         next unless @values;

@@ -46,6 +46,8 @@ MDCertificateAuthority @{[$acme->url]}
 MDCACertificateFile "@{[$acme->cacert]}"
 MDCertificateAgreement accepted
 MDContactEmail admin\@own.test
+# The authority did not sign the certificate that grows old: asked when to renew it, it answers with an error.
+MDRenewViaARI off
 MDStoreDir "\${root}/md"
 MDMessageCmd "\${cgi}/message"
 MDRetryDelay 1s

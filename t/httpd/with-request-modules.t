@@ -85,7 +85,7 @@ my @shown = qw(HTTPS SSL_PROTOCOL SSL_TLS_SNI SSL_CLIENT_VERIFY SSL_CLIENT_S_DN 
 
 sub httpd {
     my ($tls) = @_;
-    my $httpd = SL::Httpd->new(tls => $tls, name => $tls,
+    my $httpd = SL::Httpd->new(tls => $tls, name => $tls, full_stacks => 1,
         modules => [qw(rewrite headers env auth_basic cgid lua dav dav_fs dav_lock proxy_http http2)]);
     $httpd->file('cgi/show', "#!/usr/bin/perl\nprint \"Content-Type: text/plain\\n\\n\", map {\"\$_=\" . (\$ENV{\$_} // '-') . \"\\n\"} qw(@shown);\n");
     $httpd->file("cgi/$_", slurp($httpd->root . '/cgi/show')) for qw(fake-user fake-for-backend);

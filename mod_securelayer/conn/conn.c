@@ -7,6 +7,7 @@
 #include <apr_strings.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* Turns of OpenSSL that give no data, in a row: a key update that is answered takes two. Each costs us far more than
@@ -44,6 +45,10 @@ void sl_conn_free(sl_conn_t *conn)
     conn->resumed_chain = NULL;
     sl_identity_release(conn->challenge);
     conn->challenge = NULL;
+    sl_identity_release(atomic_exchange(&conn->resumed_identity, NULL));
+    for (int i = 0; conn->identities && i < conn->identities->nelts; i++)
+        sl_identity_release(APR_ARRAY_IDX(conn->identities, i, sl_identity_t *));
+    conn->identities = NULL;
     if (conn->hello_pool)
         apr_pool_destroy(conn->hello_pool);
     conn->hello_pool = NULL;

@@ -40,6 +40,8 @@ typedef struct sl_conn_t {
     const sl_vhost_t *vhost;   /* NULL before the choice */
     int name_known;            /* a virtual host has that name */
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
+    apr_array_header_t *identities; /* of sl_identity_t *, held: those OpenSSL may choose from; NULL if it never asked */
+    _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */
     int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
@@ -81,6 +83,9 @@ void sl_conn_fail(sl_conn_t *conn, sl_failure_reason_t reason, const char *detai
 apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length);
 apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length);
 
+/* Our certificate, borrowed, as long as the connection lives; NULL if there is none. A resumed handshake shows none: it
+ * is the newest one of the key type that its first handshake showed, as far as the cipher tells. Any thread. */
+X509 *sl_conn_certificate(sl_conn_t *conn);
 /* The client's certificate, borrowed; NULL if it showed none, or one that failed when a section asked for it. */
 X509 *sl_conn_peer(const sl_conn_t *conn);
 

@@ -10,8 +10,8 @@ static const sl_identity_t *shown_identity(const sl_conn_t *conn)
 {
     const X509 *leaf = conn->ssl ? SSL_get_certificate(conn->ssl) : NULL;
 
-    for (int i = 0; conn->vhost && i < conn->vhost->identities->nelts; i++) {
-        const sl_identity_t *identity = APR_ARRAY_IDX(conn->vhost->identities, i, const sl_identity_t *);
+    for (int i = 0; conn->identities && i < conn->identities->nelts; i++) {
+        const sl_identity_t *identity = APR_ARRAY_IDX(conn->identities, i, const sl_identity_t *);
 
         if (identity->leaf == leaf)
             return identity;

@@ -23,6 +23,9 @@ typedef struct sl_host_t {
     /* The protocol to use among `offered` (const char *, gone after the handshake); NULL if none is known here. May be
      * asked twice in one handshake. */
     const char *(*select_alpn)(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered);
+    /* The newest version of an identity of a virtual host (sl_identity_ref_t), with a reference for the caller; NULL
+     * only if memory ends. */
+    sl_identity_t *(*get_identity)(void *baton, int id);
     /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
      * caller; NULL if nobody does. */
     sl_identity_t *(*answer_challenge)(void *baton, const char *name);

@@ -2,7 +2,9 @@
  * session.  OpenSSL then picks among the key types what the client can verify. */
 #include "conn/steps.h"
 
+#include <openssl/objects.h>
 #include <openssl/ssl.h>
+#include <stdatomic.h>
 
 /* The profile lets OpenSSL choose; that would go before parameters of ours. */
 static int use_dh_parameters(SSL *ssl, EVP_PKEY *parameters)
@@ -30,16 +32,86 @@ static int attach(SSL *ssl, const sl_conn_t *conn, const sl_identity_t *identity
     return !identity->dh_parameters || use_dh_parameters(ssl, identity->dh_parameters);
 }
 
+static sl_identity_t *identity_of(const sl_conn_t *conn, int nth)
+{
+    return conn->host->get_identity(conn->baton, APR_ARRAY_IDX(conn->vhost->identities, nth, sl_identity_ref_t).id);
+}
+
+/* One version of each for the whole handshake, though OpenSSL may ask twice. */
+static int hold_identities(sl_conn_t *conn)
+{
+    int count = conn->vhost->identities->nelts;
+
+    if (conn->identities)
+        return 1;
+    conn->identities = apr_array_make(conn->pool, count, sizeof(sl_identity_t *));
+    for (int i = 0; i < count; i++) {
+        sl_identity_t *identity = identity_of(conn, i);
+
+        if (!identity)
+            return 0;
+        APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = identity;
+    }
+    return 1;
+}
+
 int sl_step_identity(SSL *ssl, void *baton)
 {
-    const sl_conn_t *conn = baton;
-    const apr_array_header_t *identities = conn->vhost->identities;
+    sl_conn_t *conn = baton;
 
     if (conn->challenge)
         return attach(ssl, conn, conn->challenge);
-    for (int i = 0; i < identities->nelts; i++) {
-        if (!attach(ssl, conn, APR_ARRAY_IDX(identities, i, const sl_identity_t *)))
+    if (!hold_identities(conn))
+        return 0;
+    for (int i = 0; i < conn->identities->nelts; i++) {
+        if (!attach(ssl, conn, APR_ARRAY_IDX(conn->identities, i, const sl_identity_t *)))
             return 0;
     }
     return 1;
+}
+
+static int is_ecdsa(const sl_identity_t *identity)
+{
+    return !EVP_PKEY_is_a(identity->key, "RSA") && !EVP_PKEY_is_a(identity->key, "RSA-PSS");
+}
+
+/* The first one of the key type that the cipher names, else the very first. */
+static sl_identity_t *identity_like(const sl_conn_t *conn)
+{
+    const apr_array_header_t *refs = conn->vhost->identities;
+    const SSL_CIPHER *cipher = SSL_get_current_cipher(conn->ssl);
+    int authentication = cipher ? SSL_CIPHER_get_auth_nid(cipher) : NID_auth_any;
+    sl_identity_t *first = NULL;
+
+    for (int i = 0; i < refs->nelts; i++) {
+        sl_identity_t *identity = identity_of(conn, i);
+
+        if (identity && (authentication == NID_auth_any || (authentication == NID_auth_ecdsa) == is_ecdsa(identity))) {
+            sl_identity_release(first);
+            return identity;
+        }
+        if (first)
+            sl_identity_release(identity);
+        else
+            first = identity;
+    }
+    return first;
+}
+
+X509 *sl_conn_certificate(sl_conn_t *conn)
+{
+    X509 *shown = conn->ssl ? SSL_get_certificate(conn->ssl) : NULL;
+    sl_identity_t *identity, *none = NULL;
+
+    if (shown || !conn->ssl)
+        return shown;
+    identity = atomic_load(&conn->resumed_identity);
+    if (!identity) {
+        identity = identity_like(conn);
+        if (!atomic_compare_exchange_strong(&conn->resumed_identity, &none, identity)) {
+            sl_identity_release(identity); /* another stream's thread was first */
+            identity = none;
+        }
+    }
+    return identity ? identity->leaf : NULL;
 }

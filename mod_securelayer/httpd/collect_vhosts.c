@@ -16,6 +16,7 @@
 #include "conn/machine.h"
 #include "crypto/key_uri.h"
 #include "crypto/openssl_error.h"
+#include "httpd/identities.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "identity/identity_cache.h"
@@ -29,18 +30,13 @@ typedef struct sl_collect_t {
     sl_problems_t *problems;
     sl_profile_set_t *profiles;
     sl_identity_cache_t *cache;
+    sl_supply_t *supply;
     sl_dialog_t *dialog; /* for pass phrases */
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
     int ask_modules;
     int hosts;
 } sl_collect_t;
-
-static apr_status_t release_identity(void *identity)
-{
-    sl_identity_release(identity);
-    return APR_SUCCESS;
-}
 
 static sl_identity_cache_t *find_cache(void)
 {
@@ -182,8 +178,27 @@ static void tell_of_closed_key(sl_collect_t *in, const sl_problem_t *why)
                     "was not looked into: it needs a pass phrase, and httpd -t does not ask for it");
 }
 
-static void load_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, int index, const char *id,
-                          apr_array_header_t *identities)
+static int is_on_token(const char *place)
+{
+    return place && sl_key_uri_is(place) && !sl_key_uri_file(place);
+}
+
+static void add_identity(sl_collect_t *in, const sl_source_t *source, sl_identity_t *identity,
+                         apr_array_header_t *identities)
+{
+    sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
+    sl_identity_ref_t ref;
+
+    if (sl_supply_add(in->supply, identity, is_on_token(source->certificate) || is_on_token(source->key), &ref, why) ==
+        APR_SUCCESS)
+        APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
+    else
+        sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
+}
+
+/* NULL if there is none; what is wrong has been told. */
+static sl_identity_t *load_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, int index,
+                                    const char *id)
 {
     sl_problem_t *why = sl_problems_new(in->problems, NULL); /* the loader knows which directive is to blame */
     sl_question_t question = {.dialog = in->dialog, .host = host_for_dialog(in, s), .index = index};
@@ -194,17 +209,14 @@ static void load_identity(sl_collect_t *in, const server_rec *s, const sl_source
     sl_dialog_end(&question, why);
     if (rv != APR_SUCCESS && question.withheld) {
         tell_of_closed_key(in, why);
-        return;
+        return NULL;
     }
     if (rv != APR_SUCCESS) {
         identity = use_the_last(in, source, why);
         sl_problem_while(why, "certificate of %s", id);
         sl_problems_keep(in->problems, why, identity ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
-        if (!identity)
-            return;
     }
-    apr_pool_cleanup_register(in->pool, identity, release_identity, apr_pool_cleanup_null);
-    APR_ARRAY_PUSH(identities, sl_identity_t *) = identity;
+    return identity;
 }
 
 /* As in mod_ssl ServerName alone counts: an alias may be there for plain HTTP only. */
@@ -237,11 +249,13 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
 {
     for (int i = 0; i < sources->nelts; i++) {
         const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
-        int before = identities->nelts;
+        sl_identity_t *identity = load_identity(in, s, source, i, id);
 
-        load_identity(in, s, source, i, id, identities);
-        if (identities->nelts > before)
-            review(in, s, source, APR_ARRAY_IDX(identities, before, const sl_identity_t *));
+        if (!identity)
+            continue;
+        review(in, s, source, identity);
+        add_identity(in, source, identity, identities);
+        sl_identity_release(identity);
     }
 }
 
@@ -290,7 +304,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     add_from_modules(in, s, sources, sl_module_hooks_add_cert_files);
     if (!sources->nelts)
         stand_in = add_from_modules(in, s, sources, sl_module_hooks_add_fallback_cert_files);
-    identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_t *));
+    identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_ref_t));
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
     if (!sources->nelts && profile && !profile->has_own_certificate && (in->ask_modules || !sl_collect_has_providers()))
@@ -308,12 +322,14 @@ static void collect_server(sl_collect_t *in, server_rec *s)
 /* ---- modules that change the SSL_CTX of a host ---- */
 
 /* They expect to find the host's certificates in it. */
-static void fill_in(SSL_CTX *ctx, const apr_array_header_t *identities)
+static void fill_in(SSL_CTX *ctx, sl_supply_t *supply, const apr_array_header_t *identities)
 {
     for (int i = 0; i < identities->nelts; i++) {
-        const sl_identity_t *identity = APR_ARRAY_IDX(identities, i, const sl_identity_t *);
+        sl_identity_t *identity = sl_supply_get(supply, APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id);
 
-        (void)SSL_CTX_use_cert_and_key(ctx, identity->leaf, identity->key, identity->chain, 1);
+        if (identity)
+            (void)SSL_CTX_use_cert_and_key(ctx, identity->leaf, identity->key, identity->chain, 1);
+        sl_identity_release(identity);
     }
     sl_openssl_error_clear();
 }
@@ -325,7 +341,7 @@ static void show_contexts(sl_collect_t *in, server_rec *main_server)
 
         if (!vhost)
             continue;
-        fill_in(vhost->profile->ctx, vhost->identities);
+        fill_in(vhost->profile->ctx, in->supply, vhost->identities);
         if (!sl_module_hooks_init_server(s, in->pool, 0, vhost->profile->ctx))
             sl_problems_add(in->problems, SL_PROBLEM_ERROR, "SL0017", NULL, vhost->id,
                             "The module's own message tells more", "another module does not let this host start");
@@ -372,6 +388,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
     in.cache = find_cache();
+    in.supply = sl_identities_make(pool);
     in.reviewed = apr_hash_make(scratch);
     if (has_context_hook)
         sl_profile_set_keep_apart(in.profiles);

@@ -23,6 +23,7 @@
 #include "httpd/client_ocsp.h"
 #include "httpd/decrypt.h"
 #include "httpd/demand.h"
+#include "httpd/identities.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
@@ -80,6 +81,12 @@ static const char *select_alpn(void *baton, const sl_vhost_t *vhost, const apr_a
     return sl_ssl_api_select_protocol(link->c, vhost->owner, offered);
 }
 
+static sl_identity_t *get_identity(void *baton, int id)
+{
+    (void)baton;
+    return sl_supply_get(sl_identities_supply(), id);
+}
+
 static sl_identity_t *answer_challenge(void *baton, const char *name)
 {
     sl_link_t *link = baton;
@@ -116,6 +123,7 @@ static sl_host_t host = {
     .write = sl_brigade_write,
     .find_vhost = find_vhost,
     .select_alpn = select_alpn,
+    .get_identity = get_identity,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,
     .put_session = sl_sessions_put,

@@ -12,6 +12,7 @@
 #include "httpd/env_export.h"
 #include "httpd/filter_in.h"
 #include "httpd/filter_out.h"
+#include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/request_check.h"
@@ -25,6 +26,7 @@ static void register_hooks(apr_pool_t *pool)
 {
     sl_startup_register(pool);
     sl_keeper_hooks_register(pool);
+    sl_identities_register(pool);
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);
     sl_client_ocsp_register(pool);

@@ -21,6 +21,7 @@
 
 #include "crypto/cert_text.h"
 #include "crypto/ocsp_message.h"
+#include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
@@ -31,9 +32,9 @@ APLOG_USE_MODULE(sl);
 
 #define ID_SIZE 20
 
-/* A certificate, by its X509: what a connection can tell of the one it shows. */
+/* A certificate, by its digest: what a connection can tell of the one it shows. */
 typedef struct record_t {
-    X509 *leaf;
+    X509 *leaf;                           /* that of the start */
     unsigned char id[ID_SIZE];            /* as httpd's hooks name it: SHA-1 of the DER */
     unsigned char key[SL_BOARD_KEY_SIZE]; /* as the board does */
     unsigned primed : 1;                  /* httpd's hooks have it */
@@ -42,7 +43,7 @@ typedef struct record_t {
     int entry;                            /* on the board, -1: none */
 } record_t;
 
-static apr_hash_t *records;         /* X509 * -> record_t; read-only in children */
+static apr_hash_t *records;         /* id -> record_t; read-only in children */
 static apr_array_header_t *staples; /* of sl_staple_t */
 
 /* One certificate of one host under collection. */
@@ -92,9 +93,25 @@ static X509 *find_issuer(const look_t *in)
     return issuer && X509_cmp(issuer, in->identity->leaf) ? issuer : NULL;
 }
 
+/* OpenSSL keeps this digest with each certificate. */
+static record_t *find_record(const X509 *leaf)
+{
+    unsigned char id[ID_SIZE];
+    unsigned length;
+
+    return X509_digest(leaf, EVP_sha1(), id, &length) == 1 ? apr_hash_get(records, id, sizeof(id)) : NULL;
+}
+
+/* Certificates outlive the identities they were found in. */
+static void hold(const look_t *in, X509 *cert)
+{
+    if (X509_up_ref(cert) == 1)
+        apr_pool_cleanup_register(in->pool, cert, free_cert, apr_pool_cleanup_null);
+}
+
 static record_t *record_of(const look_t *in)
 {
-    record_t *record = apr_hash_get(records, &in->identity->leaf, sizeof(in->identity->leaf));
+    record_t *record = find_record(in->identity->leaf);
     unsigned length;
 
     if (record)
@@ -104,7 +121,7 @@ static record_t *record_of(const look_t *in)
     record->entry = -1;
     X509_digest(record->leaf, EVP_sha1(), record->id, &length);
     X509_digest(record->leaf, EVP_sha256(), record->key, &length);
-    apr_hash_set(records, &record->leaf, sizeof(record->leaf), record);
+    apr_hash_set(records, record->id, sizeof(record->id), record);
     return record;
 }
 
@@ -120,6 +137,8 @@ static void ask_modules(const look_t *in, record_t *record, X509 *issuer)
         record->primed = 1;
     else if (sl_module_hooks_init_stapling_status(in->server, in->pool, record->leaf, issuer))
         record->hooked = 1;
+    if (record->hooked)
+        hold(in, record->leaf);
 }
 
 static const char *url_for(const look_t *in)
@@ -151,6 +170,8 @@ static void add_staple(const look_t *in, const record_t *record, X509 *issuer, c
         return;
     staple = apr_array_push(staples);
     memset(staple, 0, sizeof(*staple));
+    hold(in, record->leaf);
+    hold(in, issuer);
     memcpy(staple->key, record->key, sizeof(staple->key));
     staple->cert = record->leaf;
     staple->issuer = issuer;
@@ -237,8 +258,13 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
     for (in.server = main_server; in.server; in.server = in.server->next) {
         in.vhost = sl_config_vhost(in.server);
         for (int i = 0; in.vhost && i < in.vhost->identities->nelts; i++) {
-            in.identity = APR_ARRAY_IDX(in.vhost->identities, i, const sl_identity_t *);
-            collect_identity(&in);
+            sl_identity_t *identity =
+                sl_supply_get(sl_identities_supply(), APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id);
+
+            in.identity = identity;
+            if (identity)
+                collect_identity(&in);
+            sl_identity_release(identity);
         }
     }
 }
@@ -350,7 +376,7 @@ static void read_board(const record_t *record, copy_t *copy)
 
 unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
 {
-    const record_t *record = apr_hash_get(records, &leaf, sizeof(leaf));
+    const record_t *record = find_record(leaf);
     copy_t copy = {NULL, 0};
 
     if (!record)

@@ -15,6 +15,7 @@
 #include "httpd/collect_vhosts.h"
 #include "httpd/directives.h"
 #include "httpd/dropin.h"
+#include "httpd/identities.h"
 #include "httpd/key_log.h"
 #include "httpd/library.h"
 #include "httpd/listeners.h"
@@ -191,6 +192,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         rv = sl_sessions_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_stapling_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_identities_start(pool, s, why);
     if (rv != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     why = sl_problems_new(problems, NULL);

@@ -107,41 +107,16 @@ static const sl_conn_t *tls_of(conn_rec *c)
     return link && link->tls->ssl ? link->tls : NULL;
 }
 
-static int is_ecdsa(const sl_identity_t *identity)
+static X509 *certificate_of(conn_rec *c, int peer)
 {
-    return !EVP_PKEY_is_a(identity->key, "RSA") && !EVP_PKEY_is_a(identity->key, "RSA-PSS");
-}
+    sl_conn_t *tls = sl_link_of(c)->tls;
 
-/* A resumed handshake shows no certificate: the one its first handshake showed is that of the same key type, as far as
- * the cipher tells it. */
-static X509 *shown_certificate(const sl_conn_t *tls)
-{
-    X509 *certificate = SSL_get_certificate(tls->ssl);
-    const apr_array_header_t *identities = tls->vhost->identities;
-    const SSL_CIPHER *cipher = SSL_get_current_cipher(tls->ssl);
-    int authentication = cipher ? SSL_CIPHER_get_auth_nid(cipher) : NID_auth_any;
-
-    if (certificate || !identities->nelts)
-        return certificate;
-    for (int i = 0; i < identities->nelts; i++) {
-        const sl_identity_t *identity = APR_ARRAY_IDX(identities, i, const sl_identity_t *);
-
-        if (authentication == NID_auth_any || (authentication == NID_auth_ecdsa) == is_ecdsa(identity))
-            return identity->leaf;
-    }
-    return APR_ARRAY_IDX(identities, 0, const sl_identity_t *)->leaf;
-}
-
-static X509 *certificate_of(const sl_conn_t *tls, int peer)
-{
-    return peer ? sl_conn_peer(tls) : shown_certificate(tls);
+    return peer ? sl_conn_peer(tls) : sl_conn_certificate(tls);
 }
 
 X509 *sl_variable_certificate(conn_rec *c, int peer)
 {
-    const sl_conn_t *tls = tls_of(c);
-
-    return tls ? certificate_of(tls, peer) : NULL;
+    return tls_of(c) ? certificate_of(c, peer) : NULL;
 }
 
 /* Fills in what the question's row is about; false if it is not there. */
@@ -160,7 +135,7 @@ static int has_subject(sl_question_t *q)
         return q->tls && q->tls->hello;
     case SL_ABOUT_CLIENT_CERTIFICATE:
     case SL_ABOUT_SERVER_CERTIFICATE:
-        q->certificate = q->tls ? certificate_of(q->tls, q->row->about == SL_ABOUT_CLIENT_CERTIFICATE) : NULL;
+        q->certificate = q->tls ? certificate_of(q->c, q->row->about == SL_ABOUT_CLIENT_CERTIFICATE) : NULL;
         return q->certificate != NULL;
     }
     return 0;

@@ -25,6 +25,12 @@ typedef struct sl_identity_t {
     apr_int64_t not_after;
 } sl_identity_t;
 
+/* An identity as a virtual host names it: what the number means may get a newer version while the server runs. */
+typedef struct sl_identity_ref_t {
+    int id;   /* 0, 1, 2, ... */
+    int twin; /* the first id that had the same certificate at the start */
+} sl_identity_ref_t;
+
 /* Takes over the references given; `origin` is copied. NULL only if memory ends. */
 sl_identity_t *sl_identity_new(X509 *leaf, STACK_OF(X509) *chain, EVP_PKEY *key, const char *origin);
 void sl_identity_retain(sl_identity_t *identity);

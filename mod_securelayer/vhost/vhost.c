@@ -34,10 +34,10 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
     return vhost;
 }
 
-static int holds(const apr_array_header_t *identities, const sl_identity_t *wanted)
+static int holds(const apr_array_header_t *identities, const sl_identity_ref_t *wanted)
 {
     for (int i = 0; i < identities->nelts; i++) {
-        if (sl_identity_is_same(APR_ARRAY_IDX(identities, i, sl_identity_t *), wanted))
+        if (APR_ARRAY_IDX(identities, i, sl_identity_ref_t).twin == wanted->twin)
             return 1;
     }
     return 0;
@@ -49,7 +49,7 @@ static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b)
     if (a->identities->nelts != b->identities->nelts)
         return 0;
     for (int i = 0; i < a->identities->nelts; i++) {
-        if (!holds(b->identities, APR_ARRAY_IDX(a->identities, i, sl_identity_t *)))
+        if (!holds(b->identities, &APR_ARRAY_IDX(a->identities, i, sl_identity_ref_t)))
             return 0;
     }
     return 1;

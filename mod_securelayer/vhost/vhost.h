@@ -1,6 +1,6 @@
 /* A virtual host as TLS sees it: what it is called, its profile, its identities and its policies.
  * Made in the parent while post_config runs, in the configuration's pool; fixed from then on, read by all threads.
- * The profile and identities are held by the sets they came from, which live as long. */
+ * The profile is held by the set it came from, which lives as long; identities are numbers (keeper/supply). */
 #ifndef SL_VHOST_VHOST_H
 #define SL_VHOST_VHOST_H
 
@@ -14,7 +14,7 @@ typedef struct sl_vhost_t {
     const char *id;                  /* "www.example.org:443", for messages and the session scope */
     const sl_settings_t *settings;
     sl_profile_t *profile;
-    apr_array_header_t *identities;  /* of sl_identity_t *: one per key type, in the order of the configuration */
+    apr_array_header_t *identities;  /* of sl_identity_ref_t: one per key type, in the order of the configuration */
     unsigned char session_scope[32]; /* sessions are resumed within one scope only (RFC 8446 section 4.6.1) */
     int refuse_unknown_name;         /* as the default of its address: answer unknown names with unrecognized_name */
     int strict_alpn;

@@ -58,7 +58,7 @@ static memory_host_t *make_host(apr_pool_t *pool)
     memory_host_add(memory, "b.test", vhosts[1]);
     memory->protocols = "h2,http/1.1";
     memory->challenge_name = "a.test";
-    memory->challenge = APR_ARRAY_IDX(vhosts[1]->identities, 0, sl_identity_t *);
+    memory->challenge = memory_identity_of(vhosts[1], 0);
     return memory;
 }
 

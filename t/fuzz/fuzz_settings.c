@@ -186,6 +186,15 @@ static void check_inheritance(const reading_t *in, const sl_settings_t *main_ser
     }
 }
 
+static int twin_of(const reading_t *in, const sl_identity_t *identity)
+{
+    int i = 0;
+
+    while (i < in->identities && !sl_identity_is_same(in->held[i], identity))
+        i++;
+    return i;
+}
+
 static void load_identities(reading_t *in, const sl_settings_t *settings, apr_array_header_t *identities)
 {
     const sl_setting_t *certificates = sl_settings_get(settings, SL_CERTIFICATE_FILE);
@@ -202,7 +211,7 @@ static void load_identities(reading_t *in, const sl_settings_t *settings, apr_ar
 
         if (sl_loader_load(&identity, &source, NULL, NULL, in->pool, in->problems, why) != APR_SUCCESS)
             continue;
-        APR_ARRAY_PUSH(identities, sl_identity_t *) = identity;
+        APR_ARRAY_PUSH(identities, sl_identity_ref_t) = (sl_identity_ref_t){in->identities, twin_of(in, identity)};
         in->held[in->identities++] = identity;
     }
 }
@@ -210,7 +219,7 @@ static void load_identities(reading_t *in, const sl_settings_t *settings, apr_ar
 /* NULL if the settings do not compile, which has to be told the first time. */
 static sl_vhost_t *make_vhost(reading_t *in, const sl_settings_t *settings, const char *id)
 {
-    apr_array_header_t *identities = apr_array_make(in->pool, 2, sizeof(sl_identity_t *));
+    apr_array_header_t *identities = apr_array_make(in->pool, 2, sizeof(sl_identity_ref_t));
     int errors = in->problems->errors;
     apr_pool_t *scratch;
     sl_profile_t *profile;

@@ -172,6 +172,30 @@ static const char *select_alpn(void *baton, const sl_vhost_t *vhost, const apr_a
     return NULL;
 }
 
+#define MOST_IDENTITIES 4096
+static sl_identity_t *numbered[MOST_IDENTITIES]; /* borrowed */
+static int numbers;
+
+sl_identity_ref_t memory_ref(sl_identity_t *identity)
+{
+    sl_identity_ref_t ref = {numbers % MOST_IDENTITIES, numbers % MOST_IDENTITIES};
+
+    numbered[numbers++ % MOST_IDENTITIES] = identity;
+    return ref;
+}
+
+sl_identity_t *memory_identity_of(const sl_vhost_t *vhost, int nth)
+{
+    return numbered[APR_ARRAY_IDX(vhost->identities, nth, sl_identity_ref_t).id];
+}
+
+static sl_identity_t *get_identity(void *baton, int id)
+{
+    (void)baton;
+    sl_identity_retain(numbered[id]);
+    return numbered[id];
+}
+
 static sl_identity_t *answer_challenge(void *baton, const char *name)
 {
     memory_host_t *memory = baton;
@@ -268,6 +292,7 @@ memory_host_t *memory_host_make(apr_pool_t *pool)
         .write = write_down,
         .find_vhost = find_vhost,
         .select_alpn = select_alpn,
+        .get_identity = get_identity,
         .answer_challenge = answer_challenge,
         .put_session = put_session,
         .get_session = get_session,
@@ -547,13 +572,13 @@ sl_identity_t *memory_identity(apr_pool_t *pool, const material_pair_t *pair, ST
 sl_vhost_t *memory_vhost(apr_pool_t *pool, const char *id, const char *directives, ...)
 {
     sl_settings_t *settings = memory_settings(pool, directives);
-    apr_array_header_t *identities = apr_array_make(pool, 3, sizeof(sl_identity_t *));
+    apr_array_header_t *identities = apr_array_make(pool, 3, sizeof(sl_identity_ref_t));
     const material_pair_t *pair;
     va_list pairs;
 
     va_start(pairs, directives);
     while ((pair = va_arg(pairs, const material_pair_t *)) != NULL)
-        APR_ARRAY_PUSH(identities, sl_identity_t *) = memory_identity(pool, pair, NULL);
+        APR_ARRAY_PUSH(identities, sl_identity_ref_t) = memory_ref(memory_identity(pool, pair, NULL));
     va_end(pairs);
     return sl_vhost_make(pool, id, settings, memory_profile(pool, settings), identities, NULL);
 }

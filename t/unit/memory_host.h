@@ -101,6 +101,9 @@ void memory_client_versions(SSL_CTX *ctx, int lowest, int highest);
 sl_settings_t *memory_settings(apr_pool_t *pool, const char *directives);
 /* A profile of them, prepared for connections. */
 sl_profile_t *memory_profile(apr_pool_t *pool, const sl_settings_t *settings);
+/* An identity with a number, in a list of its own for this program. */
+sl_identity_ref_t memory_ref(sl_identity_t *identity);
+sl_identity_t *memory_identity_of(const sl_vhost_t *vhost, int nth);
 /* `chain` is borrowed; may be NULL. */
 sl_identity_t *memory_identity(apr_pool_t *pool, const material_pair_t *pair, STACK_OF(X509) *chain);
 /* A virtual host with a certificate for each of the pairs (NULL at the end). */

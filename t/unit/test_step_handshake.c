@@ -117,8 +117,8 @@ static void test_chain(void **state)
     sl_vhost_t *own_chain =
         memory_vhost(pool, "e.test:443", apr_pstrcat(pool, "SSLCACertificateFile ", cas, NULL), NULL);
 
-    APR_ARRAY_PUSH(own_chain->identities, sl_identity_t *) =
-        memory_identity(pool, leaf, material_stack(pool, issuer->cert, NULL));
+    APR_ARRAY_PUSH(own_chain->identities, sl_identity_ref_t) =
+        memory_ref(memory_identity(pool, leaf, material_stack(pool, issuer->cert, NULL)));
     memory_host_add(t.memory, "c.test", vhost);
     memory_host_add(t.memory, "d.test", with_cas);
     memory_host_add(t.memory, "e.test", own_chain);
@@ -141,7 +141,7 @@ static void test_group_of_the_certificate(void **state)
     setup_t t = make(*state, "");
     const sl_vhost_t *vhost = APR_ARRAY_IDX(t.memory->names, 1, memory_name_t).vhost;
 
-    APR_ARRAY_IDX(vhost->identities, 0, sl_identity_t *)->ec_group = strdup("P-384");
+    memory_identity_of(vhost, 0)->ec_group = strdup("P-384");
     memory_client_versions(t.client, TLS1_2_VERSION, TLS1_2_VERSION);
     assert_open(&t, "b.test");
     assert_int_equal(SSL_get_negotiated_group(t.memory->conn->ssl), NID_secp384r1);

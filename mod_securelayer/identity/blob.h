@@ -1,0 +1,20 @@
+/* An identity as bytes: what goes from the process that may read its files to those that show it.
+ *
+ * The bytes hold the private key: whoever has them keeps them in memory that is left out of core dumps (base/vault, the
+ * board) and cleanses copies. Runs in: any process and thread; nothing is shared. */
+#ifndef SL_IDENTITY_BLOB_H
+#define SL_IDENTITY_BLOB_H
+
+#include "base/problem.h"
+#include "identity/identity.h"
+
+typedef enum { SL_BLOB_ALL, SL_BLOB_CERTIFICATES } sl_blob_want_t;
+
+/* Made by OPENSSL_malloc(), for the caller, to be given to OPENSSL_clear_free() with its length. NULL (told in `why`):
+ * the key does not show its bytes (it lies on a token), or memory ended. */
+unsigned char *sl_blob_encode(const sl_identity_t *identity, apr_size_t *length, sl_problem_t *why);
+/* A new identity for the caller. Without its key if only the certificates are wanted. NULL if the bytes are none of the
+ * above, or memory ended; the bytes are not trusted to be whole. */
+sl_identity_t *sl_blob_decode(const unsigned char *bytes, apr_size_t length, sl_blob_want_t want);
+
+#endif

@@ -9,6 +9,7 @@
 #include "identity/blob.h"
 
 #include <apr_hash.h>
+#include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>

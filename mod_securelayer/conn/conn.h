@@ -40,7 +40,7 @@ typedef struct sl_conn_t {
     const sl_vhost_t *vhost;   /* NULL before the choice */
     int name_known;            /* a virtual host has that name */
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
-    apr_array_header_t *identities; /* of sl_identity_t *, held: those OpenSSL may choose from; NULL if it never asked */
+    apr_array_header_t *identities; /* of sl_identity_t *, held: what OpenSSL chooses from; NULL if it never asked */
     _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */
     int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */

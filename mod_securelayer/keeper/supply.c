@@ -1,8 +1,8 @@
 /* Identities by number.  Filled by httpd/identities from what httpd/collect_vhosts loaded; asked by connections through
  * the host's table, and by whoever looks at a certificate.
  *
- * The identities of a child that were used last stand in a list, the latest first, and in a table by number. The lock is
- * held for a look into the table only: identities are made outside of it, perhaps twice at the same moment. */
+ * The identities of a child that were used last stand in a list, the latest first, and in a table by number. The lock
+ * is held for a look into the table only: identities are made outside of it, perhaps twice at the same moment. */
 #include "keeper/supply.h"
 
 #include "base/vault.h"

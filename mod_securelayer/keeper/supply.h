@@ -16,8 +16,8 @@ typedef struct sl_supply_t sl_supply_t;
 
 /* Lives in the configuration's pool. */
 sl_supply_t *sl_supply_make(apr_pool_t *pool);
-/* A number for this identity, the same one for the same pointer. Until sl_supply_settle() it is held as it is. `on_token`:
- * its key can't be had as bytes. */
+/* A number for this identity, the same one for the same pointer. Until sl_supply_settle() it is held as it is.
+ * `on_token`: its key can't be had as bytes. */
 apr_status_t sl_supply_add(sl_supply_t *supply, sl_identity_t *identity, int on_token, sl_identity_ref_t *ref,
                            sl_problem_t *why) __attribute__((warn_unused_result));
 int sl_supply_count(const sl_supply_t *supply);

@@ -1,5 +1,5 @@
-/* Identities as bytes come back as they were, damaged bytes give none, and who asks the supply gets the newest one, whole,
- * whatever the writer does at that moment. Says most under ThreadSanitizer. */
+/* Identities as bytes come back as they were, damaged bytes give none, and who asks the supply gets the newest one,
+ * whole, whatever the writer does at that moment. Says most under ThreadSanitizer. */
 #include "unit.h"
 
 #include "identity/blob.h"

@@ -113,6 +113,10 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_ALPN:
         return "none of the application protocols the client offers is known here: see Protocols, or "
                "SecureLayerStrictALPN off to serve it anyway";
+    case SL_FAIL_LOGIN:
+        return conn->failure.alert_sent == SSL_AD_UNKNOWN_PSK_IDENTITY
+                   ? "SSLSRPVerifierFile has no user of the name the client gave"
+                   : "the password is wrong, or with SSLSRPUnknownUserSeed the user may not exist";
     case SL_FAIL_CLIENT_CERT:
         return client_certificate_hint(conn, pool);
     case SL_FAIL_ALERT:

@@ -25,6 +25,7 @@ static const struct {
     {SSL_R_NO_APPLICATION_PROTOCOL, SL_FAIL_ALPN},
     {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SL_FAIL_CLIENT_CERT},
     {SSL_R_CERTIFICATE_VERIFY_FAILED, SL_FAIL_CLIENT_CERT},
+    {SSL_R_PSK_IDENTITY_NOT_FOUND, SL_FAIL_LOGIN},
     {SSL_R_UNEXPECTED_EOF_WHILE_READING, SL_FAIL_PEER_CLOSED},
 };
 
@@ -35,6 +36,15 @@ static int is_hello_refused(const sl_conn_t *conn)
            BIO_number_written(SSL_get_wbio(conn->ssl)) <= ALERT_RECORD_SIZE;
 }
 
+/* The keys that a wrong password leads to open nothing. */
+static int is_wrong_password(SSL *ssl, unsigned long error)
+{
+    const SSL_CIPHER *cipher = SSL_get_pending_cipher(ssl);
+
+    return ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC &&
+           cipher && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_srp;
+}
+
 static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
 {
     if (conn->failure.reason != SL_FAIL_NONE)
@@ -43,6 +53,8 @@ static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
         if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].openssl_reason)
             return reasons[i].reason;
     }
+    if (is_wrong_password(conn->ssl, error))
+        return SL_FAIL_LOGIN;
     if (conn->failure.alert_received >= 0)
         return SL_FAIL_ALERT;
     if (is_hello_refused(conn))
@@ -100,6 +112,11 @@ sl_step_t sl_step_handshake(sl_conn_t *conn)
     rv = SSL_do_handshake(conn->ssl);
     if (rv != 1)
         return sl_step_look(conn, rv);
+    /* OpenSSL asks nobody for a certificate who logs in with nothing but a password. */
+    if (conn->verify_mode == SL_VERIFY_REQUIRE && !SSL_get0_peer_certificate(conn->ssl)) {
+        sl_conn_fail(conn, SL_FAIL_CLIENT_CERT, "a password is no certificate");
+        return SL_STEP_DONE;
+    }
     conn->state = SL_STATE_OPEN;
     freeze_facts(conn);
     return SL_STEP_DONE;

@@ -14,6 +14,9 @@
 #include <openssl/evp.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#if HAVE_SRP
+#include <openssl/srp.h>
+#endif
 #include <time.h>
 
 #ifdef HAVE_GROUP_NAME
@@ -310,5 +313,132 @@ void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id,
     (void)certificates;
     (void)id;
     (void)name;
+}
+#endif
+
+/* ---- SRP ---- */
+
+/* Before the handshake is complete the name is but a claim. */
+static int is_srp(SSL *ssl)
+{
+    const SSL_CIPHER *cipher = SSL_is_init_finished(ssl) ? SSL_get_current_cipher(ssl) : NULL;
+
+    return cipher && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_srp;
+}
+
+#if HAVE_SRP
+/* OpenSSL has deprecated all of it. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+
+int sl_openssl_has_srp(void)
+{
+    return 1;
+}
+
+static const char *srp_reason(int error)
+{
+    switch (error) {
+    case SRP_ERR_OPEN_FILE:
+        return "can't be read";
+    case SRP_ERR_VBASE_INCOMPLETE_FILE:
+        return "has a line that is no verifier";
+    case SRP_ERR_VBASE_BN_LIB:
+        return "has a line whose numbers can't be understood";
+    default:
+        return "out of memory";
+    }
+}
+
+sl_srp_t *sl_openssl_srp_new(const char *path, const char *seed, const char **reason)
+{
+    SRP_VBASE *verifiers;
+    int error;
+
+    ERR_set_mark();
+    verifiers = SRP_VBASE_new((char *)seed);
+    error = verifiers ? SRP_VBASE_init(verifiers, (char *)path) : SRP_ERR_MEMORY;
+    ERR_pop_to_mark();
+    if (error == SRP_NO_ERROR)
+        return (sl_srp_t *)verifiers;
+    SRP_VBASE_free(verifiers);
+    *reason = srp_reason(error);
+    return NULL;
+}
+
+void sl_openssl_srp_free(sl_srp_t *srp)
+{
+    SRP_VBASE_free((SRP_VBASE *)srp);
+}
+
+/* OpenSSL calls once a suite with SRP is chosen. */
+static int give_verifier(SSL *ssl, int *alert, void *verifiers)
+{
+    char *name = SSL_get_srp_username(ssl);
+    SRP_user_pwd *user = name ? SRP_VBASE_get1_by_user(verifiers, name) : NULL;
+    int is_given = user && SSL_set_srp_server_param(ssl, user->N, user->g, user->s, user->v, user->info) >= 0;
+
+    SRP_user_pwd_free(user);
+    if (!is_given) {
+        *alert = user ? SSL_AD_INTERNAL_ERROR : SSL_AD_UNKNOWN_PSK_IDENTITY;
+        return SSL3_AL_FATAL;
+    }
+    if (!(SSL_get_verify_mode(ssl) & SSL_VERIFY_FAIL_IF_NO_PEER_CERT))
+        SSL_set_verify(ssl, SSL_VERIFY_NONE, NULL);
+    return SSL_ERROR_NONE;
+}
+
+int sl_openssl_srp_serve(SSL_CTX *ctx, sl_srp_t *srp)
+{
+    return SSL_CTX_set_srp_username_callback(ctx, give_verifier) && SSL_CTX_set_srp_cb_arg(ctx, srp);
+}
+
+const char *sl_openssl_srp_user(SSL *ssl)
+{
+    return is_srp(ssl) ? SSL_get_srp_username(ssl) : NULL;
+}
+
+const char *sl_openssl_srp_note(SSL *ssl)
+{
+    return is_srp(ssl) ? SSL_get_srp_userinfo(ssl) : NULL;
+}
+
+#pragma GCC diagnostic pop
+#else
+int sl_openssl_has_srp(void)
+{
+    return 0;
+}
+
+sl_srp_t *sl_openssl_srp_new(const char *path, const char *seed, const char **reason)
+{
+    (void)path;
+    (void)seed;
+    *reason = "this OpenSSL has no SRP";
+    return NULL;
+}
+
+void sl_openssl_srp_free(sl_srp_t *srp)
+{
+    (void)srp;
+}
+
+int sl_openssl_srp_serve(SSL_CTX *ctx, sl_srp_t *srp)
+{
+    (void)ctx;
+    (void)srp;
+    return 0;
+}
+
+const char *sl_openssl_srp_user(SSL *ssl)
+{
+    (void)is_srp(ssl);
+    return NULL;
+}
+
+const char *sl_openssl_srp_note(SSL *ssl)
+{
+    (void)ssl;
+    return NULL;
 }
 #endif

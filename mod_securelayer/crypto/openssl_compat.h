@@ -42,4 +42,21 @@ EVP_PKEY *sl_openssl_engine_key(const char *id, const char *name, UI_METHOD *ui,
 /* Adds what the engine has by that name, if anything. */
 void sl_openssl_engine_certificate(STACK_OF(X509) *certificates, const char *id, const char *name);
 
+/* Secure Remote Password (RFC 5054; TLS 1.2 and older; OpenSSL has deprecated it). A file of verifiers is what
+ * `openssl srp` writes. */
+typedef struct sl_srp_t sl_srp_t;
+
+int sl_openssl_has_srp(void);
+/* The caller's; read only from then on, by any thread. `seed`: names that are not in the file get a made-up salt, made
+ * with it, so that nobody learns who is (RFC 5054 section 2.5.1.3); NULL: they are refused. NULL with `*reason`
+ * (static text) if the file is no such file, or without SRP. */
+sl_srp_t *sl_openssl_srp_new(const char *path, const char *seed, const char **reason);
+void sl_openssl_srp_free(sl_srp_t *srp);
+/* `srp` stays the caller's and must outlive `ctx`. Clients that log in are asked for no certificate, unless
+ * the server requires one. 0: it failed. */
+int sl_openssl_srp_serve(SSL_CTX *ctx, sl_srp_t *srp);
+/* Who logged in, and the file's note about him or her (with a full handshake only); NULL if nobody did. */
+const char *sl_openssl_srp_user(SSL *ssl);
+const char *sl_openssl_srp_note(SSL *ssl);
+
 #endif

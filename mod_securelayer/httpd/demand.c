@@ -12,6 +12,7 @@
 
 #include "conn/machine.h"
 #include "conn/reauth.h"
+#include "crypto/openssl_compat.h"
 #include "httpd/bio_brigade.h"
 #include "httpd/body_buffer.h"
 #include "httpd/denial.h"
@@ -225,6 +226,8 @@ int sl_demand_check(request_rec *r, sl_link_t *link)
     demand = demand_of(section, vhost);
     if (is_of_other_trust(r, link, vhost, &demand))
         return sl_denial(r, link, SL_DENY_OTHER_HOST);
+    if (sl_openssl_srp_user(link->tls->ssl))
+        return DECLINED; /* who logged in with a password is asked for nothing else */
     suites = check_suites(r, link, section, list);
     if (suites != OK && suites != DECLINED)
         return suites;

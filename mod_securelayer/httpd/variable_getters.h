@@ -66,10 +66,11 @@ void sl_variables_prepare(void);
 /* variables_conn.c */
 enum { SL_CIPHER_NAME, SL_CIPHER_EXPORT, SL_CIPHER_USED_BITS, SL_CIPHER_ALL_BITS, SL_CIPHER_SHARED };
 enum { SL_SIGALG_SERVER, SL_SIGALG_CLIENT };
+enum { SL_SRP_USER, SL_SRP_NOTE };
 enum { SL_LIBRARY_RUNNING, SL_LIBRARY_BUILT_WITH };
 sl_text_getter_t sl_var_https, sl_var_sni, sl_var_protocol, sl_var_session_id, sl_var_resumed, sl_var_secure_reneg,
     sl_var_compression, sl_var_cipher, sl_var_interface, sl_var_library, sl_var_verify, sl_var_verify_error,
-    sl_var_alpn, sl_var_group, sl_var_sigalg, sl_var_handshake_ms, sl_var_handshake_rtt, sl_var_none;
+    sl_var_alpn, sl_var_group, sl_var_sigalg, sl_var_handshake_ms, sl_var_handshake_rtt, sl_var_srp;
 
 /* variables_hello.c */
 enum {

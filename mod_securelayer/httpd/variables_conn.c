@@ -185,10 +185,7 @@ const char *sl_var_handshake_rtt(const sl_question_t *q, int argument)
     return apr_psprintf(q->pool, "%" APR_UINT64_T_FMT, microseconds);
 }
 
-/* Names that mod_ssl has and that never have a value here. */
-const char *sl_var_none(const sl_question_t *q, int argument)
+const char *sl_var_srp(const sl_question_t *q, int argument)
 {
-    (void)q;
-    (void)argument;
-    return NULL;
+    return argument == SL_SRP_USER ? sl_openssl_srp_user(q->tls->ssl) : sl_openssl_srp_note(q->tls->ssl);
 }

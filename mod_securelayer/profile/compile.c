@@ -261,6 +261,23 @@ static void set_verification(const sl_compile_t *in, apr_int64_t now)
                         "client certificates are required, but no CA to check them against is configured");
 }
 
+static void set_srp(const sl_compile_t *in)
+{
+    const char *path = sl_settings_text(in->settings, SL_SRP_VERIFIERS);
+    const char *reason = NULL;
+
+    if (!path || sl_settings_is_refused(in->settings, SL_SRP_VERIFIERS))
+        return;
+    in->profile->srp = sl_openssl_srp_new(path, sl_settings_text(in->settings, SL_SRP_SEED), &reason);
+    if (in->profile->srp && !sl_openssl_srp_serve(in->profile->ctx, in->profile->srp))
+        reason = "can't be used";
+    if (!reason)
+        return;
+    complain(in, SL_SRP_VERIFIERS, "AH02310",
+             sl_openssl_has_srp() ? "Make it with `openssl srp -srpvfile FILE -add USER`" : "Remove the directive",
+             "SRP verifiers: %s: %s", path, reason);
+}
+
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
                              sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
 {
@@ -285,6 +302,7 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
     set_options(&in);
     set_sessions(&in);
     set_verification(&in, now);
+    set_srp(&in);
     if (prepare)
         prepare(profile->ctx);
     sl_conf_cmd_run(profile->ctx, sl_settings_get(settings, SL_CONF_CMD), host, scratch, problems);
@@ -310,6 +328,7 @@ void sl_profile_release(sl_profile_t *profile)
     if (!profile || !sl_refcount_release(&profile->holders))
         return;
     SSL_CTX_free(profile->ctx);
+    sl_openssl_srp_free(profile->srp);
     sl_trust_release(profile->trust);
     sk_X509_pop_free(profile->ocsp_responders, X509_free);
     free(profile);

@@ -6,6 +6,7 @@
 
 #include "base/problem.h"
 #include "base/refcount.h"
+#include "crypto/openssl_compat.h"
 #include "identity/trust.h"
 #include "profile/settings.h"
 
@@ -20,6 +21,7 @@ typedef struct sl_profile_t {
     int crl_missing_ok;
     int ocsp_check;          /* SL_OCSP_...: of which client certificates a responder is asked; more in the settings */
     int ocsp_missing_ok;     /* a certificate without a responder passes */
+    sl_srp_t *srp;           /* users with passwords; NULL: none */
     STACK_OF(X509) *ocsp_responders; /* believed beside the issuer; NULL: none */
     int tickets_by_client;   /* nobody set a number of TLS 1.3 tickets: the connection decides by its client */
     int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */

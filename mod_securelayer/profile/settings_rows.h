@@ -88,6 +88,12 @@ SL_ROW(SL_VERIFY_DEPTH, "SSLVerifyDepth", SL_KIND_NUMBER, SL_SERVER | SL_DIR | S
        2147483647, 1,
        NULL, SL_IN_PROFILE | SL_FOR_AUTH, "number: longest chain above a client certificate")
 
+/* Passwords in the handshake */
+SL_ROW(SL_SRP_VERIFIERS, "SSLSRPVerifierFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_PROFILE | SL_FOR_AUTH, "file with the SRP verifiers of users, as `openssl srp` writes it")
+SL_ROW(SL_SRP_SEED, "SSLSRPUnknownUserSeed", SL_KIND_TEXT, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_PROFILE,
+       "text: secret from which SRP users who do not exist get their salt")
+
 /* Client certificates, asked for at their CA's responder */
 SL_ROW(SL_OCSP_ENABLE, "SSLOCSPEnable", SL_KIND_OCSP_CHECK, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH,

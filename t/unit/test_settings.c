@@ -210,6 +210,10 @@ static const row_case_t row_cases[] = {
     BAD(SL_OCSP_PROXY, "ftp://proxy.test/", "must be a URL"),
     FLAG(SL_OCSP_NO_VERIFY),
     FILE_OF(SL_OCSP_RESPONDER_CERTS),
+
+    FILE_OF(SL_SRP_VERIFIERS),
+    GOOD(SL_SRP_SEED, "a-secret", 0, "a-secret"),
+    BAD(SL_SRP_SEED, "", "takes 1 argument"),
     FLAG(SL_USE_STAPLING),
     GOOD(SL_STAPLING_CACHE, "shmcb:/run/staples(512000)", 0, "shmcb:/run/staples(512000)"),
     BAD(SL_STAPLING_CACHE, "", "takes 1 argument"),

@@ -20,6 +20,7 @@
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "identity/identity_cache.h"
+#include "keeper/watch.h"
 #include "profile/profile_set.h"
 
 APLOG_USE_MODULE(sl);
@@ -183,15 +184,17 @@ static int is_on_token(const char *place)
     return place && sl_key_uri_is(place) && !sl_key_uri_file(place);
 }
 
-static void add_identity(sl_collect_t *in, const sl_source_t *source, sl_identity_t *identity,
-                         apr_array_header_t *identities)
+static void add_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, apr_uint64_t stamp,
+                         sl_identity_t *identity, apr_array_header_t *identities)
 {
     sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
     sl_identity_ref_t ref;
 
     if (sl_supply_add(in->supply, identity, is_on_token(source->certificate) || is_on_token(source->key), &ref, why) ==
-        APR_SUCCESS)
+        APR_SUCCESS) {
         APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
+        sl_identities_note(in->pool, ref.id, identity, source, stamp, s);
+    }
     else
         sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
 }
@@ -244,17 +247,27 @@ static void review(sl_collect_t *in, const server_rec *s, const sl_source_t *sou
     warn_of_name(in, s, source, identity);
 }
 
+/* Taken before they are read: what changes meanwhile is noticed. */
+static apr_uint64_t stamp_of(const sl_source_t *source)
+{
+    const char *paths[SL_WATCH_PATHS + 1];
+
+    sl_identities_paths(source, paths);
+    return sl_watch_stamp(paths);
+}
+
 static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
                             apr_array_header_t *identities)
 {
     for (int i = 0; i < sources->nelts; i++) {
         const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
+        apr_uint64_t stamp = stamp_of(source);
         sl_identity_t *identity = load_identity(in, s, source, i, id);
 
         if (!identity)
             continue;
         review(in, s, source, identity);
-        add_identity(in, source, identity, identities);
+        add_identity(in, s, source, stamp, identity, identities);
         sl_identity_release(identity);
     }
 }

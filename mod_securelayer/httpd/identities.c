@@ -3,10 +3,16 @@
 
 #include <http_config.h>
 
+#include <apr_strings.h>
+
+#include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/reload.h"
+#include "keeper/reload_identity.h"
 
 static sl_supply_t *supply;
 static apr_int64_t ready_most;
+static apr_array_header_t *records; /* of sl_identity_record_t, by id */
 
 static apr_status_t forget(void *made)
 {
@@ -18,6 +24,7 @@ static apr_status_t forget(void *made)
 sl_supply_t *sl_identities_make(apr_pool_t *pool)
 {
     supply = sl_supply_make(pool);
+    records = apr_array_make(pool, 16, sizeof(sl_identity_record_t));
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
     return supply;
 }
@@ -27,12 +34,111 @@ sl_supply_t *sl_identities_supply(void)
     return supply;
 }
 
+/* ---- what is known besides ---- */
+
+void sl_identities_paths(const sl_source_t *source, const char *paths[])
+{
+    const char *const places[] = {source->certificate, source->key, source->chain};
+    int count = 0;
+
+    for (int i = 0; i < 3; i++) {
+        if (places[i] && *places[i] != '/') { /* on a token, or another module's matter */
+            count = 0;
+            break;
+        }
+        if (places[i])
+            paths[count++] = places[i];
+    }
+    paths[count] = NULL;
+}
+
+static void add_names(apr_pool_t *pool, apr_array_header_t *to, const server_rec *host)
+{
+    if (host->server_hostname)
+        APR_ARRAY_PUSH(to, const char *) = apr_pstrdup(pool, host->server_hostname);
+    for (int i = 0; host->names && i < host->names->nelts; i++) {
+        if (APR_ARRAY_IDX(host->names, i, const char *))
+            APR_ARRAY_PUSH(to, const char *) = APR_ARRAY_IDX(host->names, i, const char *);
+    }
+}
+
+void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity, const sl_source_t *source,
+                        apr_uint64_t stamp, const server_rec *host)
+{
+    sl_identity_record_t *record;
+
+    if (id == records->nelts) {
+        record = apr_array_push(records);
+        record->source = *source;
+        record->stamp = stamp;
+        record->names = apr_array_make(pool, 2, sizeof(const char *));
+        record->not_before = identity->not_before;
+        record->not_after = identity->not_after;
+        record->state_entry = -1;
+    }
+    add_names(pool, APR_ARRAY_IDX(records, id, sl_identity_record_t).names, host);
+}
+
+const sl_identity_record_t *sl_identities_record(int id)
+{
+    return id >= 0 && id < records->nelts ? &APR_ARRAY_IDX(records, id, sl_identity_record_t) : NULL;
+}
+
+void sl_identities_state(int id, sl_reload_state_t *state)
+{
+    const sl_identity_record_t *record = sl_identities_record(id);
+
+    sl_reload_state_read(record && record->state_entry >= 0 ? sl_reload_states() : NULL,
+                         record ? record->state_entry : 0, state);
+    if (record && !state->not_after) {
+        state->not_before = record->not_before;
+        state->not_after = record->not_after;
+    }
+}
+
+/* ---- starting ---- */
+
+static void reload(apr_pool_t *pool, int id, sl_section_t *news)
+{
+    sl_identity_record_t *record = &APR_ARRAY_IDX(records, id, sl_identity_record_t);
+    sl_reload_identity_t *what;
+    sl_reload_item_t *item;
+    const char *paths[SL_WATCH_PATHS + 1];
+
+    sl_identities_paths(&record->source, paths);
+    if (!*paths || sl_supply_is_on_token(supply, id))
+        return;
+    item = sl_reload_add(pool);
+    memcpy(item->paths, paths, sizeof(*paths) * 4);
+    what = apr_pcalloc(pool, sizeof(*what));
+    what->id = id;
+    what->source = record->source;
+    what->names = record->names;
+    what->supply = supply;
+    what->news = news;
+    item->name = apr_pstrcat(pool, "the certificate ", record->source.certificate, NULL);
+    item->stamp = record->stamp;
+    item->load = sl_reload_identity;
+    item->baton = what;
+    record->state_entry = item->entry;
+}
+
 apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
 {
-    (void)pool;
-    (void)why;
+    int count = sl_supply_count(supply);
+    sl_section_t *news = NULL;
+
     ready_most = sl_settings_number(sl_config_of_server(main_server)->settings, SL_IDENTITY_CACHE);
-    sl_supply_settle(supply, NULL);
+    if (count && sl_reload_is_on(main_server)) {
+        apr_status_t rv = sl_section_make(&news, pool, count, SL_IDENTITY_SIZE_MAX, NULL, why);
+
+        if (rv != APR_SUCCESS)
+            return rv;
+        for (int i = 0; i < count; i++)
+            reload(pool, i, news);
+    }
+    sl_keeper_hooks_board()->identities = news;
+    sl_supply_settle(supply, news);
     return APR_SUCCESS;
 }
 

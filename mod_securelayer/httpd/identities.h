@@ -4,6 +4,8 @@
 
 #include <httpd.h>
 
+#include "identity/source.h"
+#include "keeper/reload_state.h"
 #include "keeper/supply.h"
 
 /* In the parent, at the begin of each pass over the configuration. */
@@ -13,6 +15,25 @@ sl_supply_t *sl_identities_supply(void);
 /* In post_config, not in the rehearsal, once everybody has looked at the identities. */
 apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
     __attribute__((warn_unused_result));
+
+/* What is known of an identity besides: text and arrays live as long as the configuration. */
+typedef struct sl_identity_record_t {
+    sl_source_t source;
+    apr_uint64_t stamp;        /* of its files, taken before they were read (sl_watch_stamp()) */
+    apr_array_header_t *names; /* const char *: ServerName and ServerAlias (no patterns) of the hosts that show it */
+    apr_int64_t not_before, not_after; /* of the start's */
+    int state_entry;           /* for sl_reload_states(); -1: it is not reloaded */
+} sl_identity_record_t;
+
+/* In the parent: the host shows that identity, which came from there. */
+void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity, const sl_source_t *source,
+                        apr_uint64_t stamp, const server_rec *host);
+/* Any process; NULL if there is none of that number. sl_supply_count() says how many there are. */
+const sl_identity_record_t *sl_identities_record(int id);
+/* What became of its reloading; its dates are those of what is served, changed or not. */
+void sl_identities_state(int id, sl_reload_state_t *state);
+/* The places an identity is read from, for sl_watch_stamp(); an empty list if they are not all files. */
+void sl_identities_paths(const sl_source_t *source, const char *paths[]);
 
 void sl_identities_register(apr_pool_t *pool);
 

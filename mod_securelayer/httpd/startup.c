@@ -22,6 +22,7 @@
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
+#include "httpd/reload.h"
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
 #include "httpd/sections.h"
@@ -194,6 +195,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         rv = sl_stapling_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_identities_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_reload_start(pool, s, why);
     if (rv != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     why = sl_problems_new(problems, NULL);

@@ -10,11 +10,19 @@
 
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/reload.h"
+#include "keeper/reload_tickets.h"
 #include "keeper/ticket_job.h"
 #include "resume/ticket_source.h"
 
 /* What the key files of this configuration hold, from collecting to the board. */
 static apr_array_header_t *files; /* of sl_ticket_ring_t */
+static apr_array_header_t *paths; /* of key_file_t, likewise */
+
+typedef struct key_file_t {
+    const char *path;
+    apr_uint64_t stamp;
+} key_file_t;
 
 static apr_status_t forget_files(void *unused)
 {
@@ -40,6 +48,7 @@ static void warn_if_open_to_all(const char *path, const sl_origin_t *origin, apr
 static int read_file(const char *path, const sl_origin_t *origin, apr_pool_t *scratch, sl_problems_t *problems)
 {
     sl_problem_t *why = sl_problems_new(problems, origin);
+    key_file_t named = {path, sl_watch_stamp((const char *const[]){path, NULL})};
     sl_ticket_ring_t ring;
 
     if (sl_ticket_source_read(&ring, path, scratch, why) != APR_SUCCESS) {
@@ -49,6 +58,7 @@ static int read_file(const char *path, const sl_origin_t *origin, apr_pool_t *sc
     }
     warn_if_open_to_all(path, origin, scratch, problems);
     APR_ARRAY_PUSH(files, sl_ticket_ring_t) = ring;
+    APR_ARRAY_PUSH(paths, key_file_t) = named;
     sl_ticket_ring_cleanse(&ring);
     return files->nelts - 1;
 }
@@ -68,6 +78,7 @@ void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_
 
     forget_files(NULL);
     files = apr_array_make(pool, count_files(main_server), sizeof(sl_ticket_ring_t)); /* it never moves */
+    paths = apr_array_make(pool, 1, sizeof(key_file_t));
     apr_pool_cleanup_register(pool, NULL, forget_files, apr_pool_cleanup_null);
     for (server_rec *s = main_server; s; s = s->next) {
         sl_server_config_t *config = sl_config_of_server(s);
@@ -126,6 +137,23 @@ static apr_status_t publish_files(apr_pool_t *pool, sl_section_t **section, sl_p
     return rv;
 }
 
+static void reload_files(apr_pool_t *pool, server_rec *main_server, sl_section_t *section)
+{
+    for (int i = 0; section && i < paths->nelts && sl_reload_is_on(main_server); i++) {
+        const key_file_t *file = &APR_ARRAY_IDX(paths, i, key_file_t);
+        sl_reload_tickets_t *what = apr_pcalloc(pool, sizeof(*what));
+        sl_reload_item_t *item = sl_reload_add(pool);
+
+        what->path = item->paths[0] = file->path;
+        what->rings = section;
+        what->entry = i;
+        item->name = apr_pstrcat(pool, "the ticket key file ", file->path, NULL);
+        item->stamp = file->stamp;
+        item->load = sl_reload_tickets;
+        item->baton = what;
+    }
+}
+
 /* Seconds for which sessions live, at most; 0 if nobody speaks TLS. */
 static apr_int64_t longest_session(server_rec *main_server)
 {
@@ -155,6 +183,8 @@ apr_status_t sl_tickets_start(apr_pool_t *pool, server_rec *main_server, sl_prob
     rv = find_ring(&board->tickets, why);
     if (rv == APR_SUCCESS)
         rv = publish_files(pool, &board->ticket_files, why);
+    if (rv == APR_SUCCESS)
+        reload_files(pool, main_server, board->ticket_files);
     if (rv == APR_SUCCESS)
         rv = sl_ticket_job_turn(board->tickets, apr_time_sec(apr_time_now()), rotation, keep, NULL, why);
     if (rv == APR_SUCCESS)

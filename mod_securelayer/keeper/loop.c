@@ -91,11 +91,21 @@ static apr_interval_time_t time_to_sleep(const sl_loop_t *loop)
     return sleep;
 }
 
+/* Whoever set the clock back did not want jobs to wait the longer. */
+static void shift_dues(const sl_loop_t *loop, apr_interval_time_t back)
+{
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        if (nth(loop, i)->due != SL_NEVER)
+            nth(loop, i)->due -= back;
+    }
+}
+
 /* Sleeps, and notes in each job's descriptors which are ready. */
 static void sleep_until_due(sl_loop_t *loop)
 {
     apr_interval_time_t sleep = time_to_sleep(loop);
     struct timespec limit = {apr_time_sec(sleep), apr_time_usec(sleep) * 1000};
+    apr_time_t begun = sl_world_now(loop->world), ended;
     struct pollfd *all;
     sigset_t none;
     int count = 1, ready;
@@ -114,6 +124,9 @@ static void sleep_until_due(sl_loop_t *loop)
     }
     sigemptyset(&none);
     ready = ppoll(all, (nfds_t)count, &limit, caught == loop ? &none : NULL);
+    ended = sl_world_now(loop->world);
+    if (ended < begun)
+        shift_dues(loop, begun - ended);
     if (ready > 0 && all[0].revents)
         loop->stopped = 1;
     count = 1;

@@ -41,6 +41,9 @@ typedef struct cache_t {
     apr_uint64_t made, found;
 } cache_t;
 
+/* A child that ends does so with its cache as it is, perhaps in the midst of its use. Who looks for leaks finds it. */
+static cache_t *volatile left;
+
 struct sl_supply_t {
     apr_pool_t *pool;
     sl_vault_t *vault;
@@ -283,24 +286,50 @@ static void keep_ready(cache_t *cache, int id, apr_uint64_t version, sl_identity
     sl_identity_release(old);
 }
 
-void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most)
+static void free_cache(cache_t *cache)
 {
-    cache_t *cache = apr_pcalloc(child_pool, sizeof(*cache));
+    free(cache->table);
+    free(cache->all);
+    free(cache);
+}
 
-    supply->cache = NULL;
-    if (most > supply->starts->nelts)
-        most = supply->starts->nelts;
-    if (most < 1 || apr_thread_mutex_create(&cache->lock, APR_THREAD_MUTEX_DEFAULT, child_pool) != APR_SUCCESS)
-        return;
+static cache_t *make_cache(apr_pool_t *child_pool, int most)
+{
+    cache_t *cache = calloc(1, sizeof(*cache));
+
+    if (!cache)
+        return NULL;
     for (cache->rows = 1; cache->rows < (unsigned)most; cache->rows *= 2)
         continue;
-    cache->table = apr_pcalloc(child_pool, sizeof(*cache->table) * cache->rows);
-    cache->all = apr_pcalloc(child_pool, sizeof(*cache->all) * (apr_size_t)most);
+    cache->table = calloc(cache->rows, sizeof(ready_t *));
+    cache->all = calloc((size_t)most, sizeof(ready_t));
+    if (!cache->table || !cache->all ||
+        apr_thread_mutex_create(&cache->lock, APR_THREAD_MUTEX_DEFAULT, child_pool) != APR_SUCCESS) {
+        free_cache(cache);
+        return NULL;
+    }
     for (int i = most - 1; i >= 0; i--) {
         cache->all[i].next = cache->unused;
         cache->unused = &cache->all[i];
     }
-    supply->cache = cache;
+    return cache;
+}
+
+void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most)
+{
+    if (most > supply->starts->nelts)
+        most = supply->starts->nelts;
+    supply->cache = most > 0 ? make_cache(child_pool, most) : NULL;
+    left = supply->cache;
+}
+
+void sl_supply_stop(sl_supply_t *supply)
+{
+    for (ready_t *ready = supply->cache ? supply->cache->latest : NULL; ready; ready = ready->earlier)
+        sl_identity_release(ready->identity);
+    if (supply->cache)
+        free_cache(supply->cache);
+    supply->cache = left = NULL;
 }
 
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)

@@ -30,6 +30,9 @@ int sl_supply_is_on_token(const sl_supply_t *supply, int id);
 /* In child_init: keeps up to `most` identities ready. Before it (and with 0) each question makes a new one. */
 void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most);
 
+/* Gives up those that are ready: for who makes a supply and goes on after its end. A child that ends leaves them. */
+void sl_supply_stop(sl_supply_t *supply);
+
 /* ---- in any process and thread ---- */
 
 /* The newest version, with a reference for the caller; NULL only if memory ends. Waits for no other process. */

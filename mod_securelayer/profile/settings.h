@@ -41,6 +41,7 @@ typedef enum {
     SL_KIND_EXPRESSION, /* one argument, the whole line; the host makes something of it (sl_value_t.made) */
     SL_KIND_DIALOG,    /* SSLPassPhraseDialog */
     SL_KIND_ENGINE,    /* SSLCryptoDevice */
+    SL_KIND_RELOAD,    /* on (-1), off (0) or seconds */
     SL_KIND_ONE_FLAG,  /* a flag that may not be given both ways */
     SL_KIND_RANDOM_SEED, /* SSLRandomSeed */
     SL_KIND_REMOVED,   /* refused; the words column says why */

@@ -164,6 +164,19 @@ static long word_index(const char *list, const char *word, apr_size_t length)
     return -1;
 }
 
+static apr_status_t read_reload(const sl_arguments_t *in)
+{
+    if (in->count == 1 && !strcasecmp(in->words[0], "on"))
+        set_only(in, in->row->id, -1, NULL);
+    else if (in->count == 1 && !strcasecmp(in->words[0], "off"))
+        set_only(in, in->row->id, 0, NULL);
+    else if (in->count == 1 && apr_isdigit(*in->words[0]))
+        return read_number(in);
+    else
+        return wrong(in, "takes on, off, or the number of seconds between two looks at the files");
+    return APR_SUCCESS;
+}
+
 static apr_status_t read_word(const sl_arguments_t *in)
 {
     apr_status_t rv = want(in, 1, 1);
@@ -597,6 +610,7 @@ static const read_kind_t readers[] = {
     [SL_KIND_CACHE] = read_cache,
     [SL_KIND_EXPRESSION] = read_expression,
     [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,   [SL_KIND_DIALOG] = read_dialog,
+    [SL_KIND_RELOAD] = read_reload,
     [SL_KIND_ENGINE] = read_engine,   [SL_KIND_ONE_FLAG] = read_one_flag, [SL_KIND_RANDOM_SEED] = read_random_seed,
 };
 

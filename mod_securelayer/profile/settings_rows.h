@@ -23,6 +23,8 @@ SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SE
 SL_ROW(SL_PASS_PHRASE_DIALOG, "SSLPassPhraseDialog", SL_KIND_DIALOG, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "builtin, exec:path, |program arguments: who is asked for the pass phrases of encrypted keys")
 
+SL_ROW(SL_RELOAD, "SecureLayerReload", SL_KIND_RELOAD, SL_MAIN, SL_CHILD_WINS, 1, 86400, -1, NULL, 0,
+       "on, off, seconds between two looks: whether files that change are taken without a restart")
 SL_ROW(SL_IDENTITY_CACHE, "SecureLayerIdentityCache", SL_KIND_NUMBER, SL_MAIN, SL_CHILD_WINS, 1, 10000000, 1000, NULL,
        0, "number: certificates with their keys that each child process keeps ready")
 

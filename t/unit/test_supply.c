@@ -146,6 +146,7 @@ static void those_used_last_are_kept(void **state)
         assert_host(supply, i * 7 % 5, apr_psprintf(*state, "h%d.test", i * 7 % 5));
     assert_null(sl_supply_get(supply, 5));
     assert_null(sl_supply_get(supply, -1));
+    sl_supply_stop(supply);
 }
 
 static void news_count_at_once(void **state)
@@ -166,6 +167,7 @@ static void news_count_at_once(void **state)
     assert_true(sl_identity_covers(held, "h1.test"));
     sl_identity_release(held);
     sl_identity_release(next);
+    sl_supply_stop(supply);
 }
 
 typedef struct stress_t {
@@ -212,6 +214,7 @@ static void nobody_gets_a_torn_one(void **state)
     for (int i = 0; i < READERS; i++)
         pthread_join(threads[i], NULL);
     assert_host(stress.supply, 0, "s.test");
+    sl_supply_stop(stress.supply);
     for (int i = 0; i < 3; i++)
         sl_identity_release(identities[i]);
 }

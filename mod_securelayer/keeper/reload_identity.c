@@ -1,0 +1,157 @@
+/* Files into the board's newest bytes of an identity, in the keeper. An item of reload_job, made by
+ * httpd/identities. */
+#include "keeper/reload_identity.h"
+
+#include "base/text.h"
+#include "crypto/cert_text.h"
+#include "identity/blob.h"
+#include "identity/loader.h"
+
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+#include <openssl/objects.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+
+#define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
+
+typedef struct check_t {
+    const sl_reload_identity_t *what;
+    const sl_identity_t *old, *fresh;
+    apr_int64_t now;
+    apr_pool_t *scratch;
+    sl_problem_t *why;
+} check_t;
+
+static apr_status_t refuse(const check_t *check, const char *advice, const char *reason)
+{
+    check->why->origin = check->what->source.origin;
+    sl_problem_set(check->why, SL_RELOAD_REFUSED, check->fresh->origin, "%s", reason);
+    sl_problem_advise(check->why, "%s", advice);
+    return SL_RELOAD_REFUSED;
+}
+
+static apr_status_t check_dates(const check_t *check)
+{
+    if (check->fresh->not_after < check->now)
+        return refuse(check, "Renew it",
+                      apr_psprintf(check->scratch, "the certificate expired on %s",
+                                   sl_cert_text_not_after(check->scratch, check->fresh->leaf)));
+    if (check->fresh->not_before > check->now + CLOCK_SKEW)
+        return refuse(check, "Check the clock of this machine, or put it there later",
+                      apr_psprintf(check->scratch, "the certificate is not valid before %s",
+                                   sl_cert_text_not_before(check->scratch, check->fresh->leaf)));
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_names(const check_t *check)
+{
+    for (int i = 0; i < check->what->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(check->what->names, i, const char *);
+        char host[SL_HOST_MAX + 1];
+
+        if (!sl_text_host(host, name, strlen(name)) || !sl_identity_covers(check->old, host) ||
+            sl_identity_covers(check->fresh, host))
+            continue;
+        return refuse(
+            check, "Get a certificate for that name too, or restart httpd if this is wanted",
+            apr_psprintf(check->scratch, "the certificate does not cover %s, which the one before covers", host));
+    }
+    return APR_SUCCESS;
+}
+
+static const char *weakness(const sl_identity_t *identity, apr_pool_t *pool)
+{
+    int digest = NID_undef, bits = EVP_PKEY_get_bits(identity->key);
+
+    if (EVP_PKEY_is_a(identity->key, "EC")
+            ? bits < 224
+            : bits < 2048 && (EVP_PKEY_is_a(identity->key, "RSA") || EVP_PKEY_is_a(identity->key, "RSA-PSS")))
+        return apr_psprintf(pool, "the %s key has only %d bits", sl_identity_key_type(identity), bits);
+    if (X509_get_extension_flags(identity->leaf) & EXFLAG_SS ||
+        !X509_get_signature_info(identity->leaf, &digest, NULL, NULL, NULL))
+        return NULL;
+    return digest == NID_md5 || digest == NID_sha1 || digest == NID_md5_sha1
+               ? apr_psprintf(pool, "the certificate is signed with %s", OBJ_nid2sn(digest))
+               : NULL;
+}
+
+static apr_status_t check_strength(const check_t *check)
+{
+    const char *weak = weakness(check->fresh, check->scratch);
+
+    if (!weak || weakness(check->old, check->scratch))
+        return APR_SUCCESS;
+    return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
+                  weak);
+}
+
+static apr_status_t check_all(const check_t *check)
+{
+    apr_status_t rv = check_dates(check);
+
+    if (rv == APR_SUCCESS)
+        rv = check_names(check);
+    return rv == APR_SUCCESS ? check_strength(check) : rv;
+}
+
+static int is_same(const sl_identity_t *old, const unsigned char *bytes, apr_size_t length)
+{
+    apr_size_t old_length;
+    unsigned char *old_bytes = sl_blob_encode(old, &old_length, NULL);
+    int same = old_bytes && old_length == length && CRYPTO_memcmp(old_bytes, bytes, length) == 0;
+
+    OPENSSL_clear_free(old_bytes, old_length);
+    return same;
+}
+
+static apr_status_t publish(const check_t *check, int *news)
+{
+    const sl_reload_identity_t *what = check->what;
+    apr_size_t length;
+    unsigned char *bytes = sl_blob_encode(check->fresh, &length, check->why);
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!bytes)
+        return APR_EGENERAL;
+    *news = !is_same(check->old, bytes, length);
+    if (*news)
+        rv = check_all(check);
+    if (*news && rv == APR_SUCCESS) {
+        rv = sl_section_publish(what->news, what->id, bytes, length);
+        if (rv != APR_SUCCESS) {
+            check->why->origin = what->source.origin;
+            sl_problem_set(check->why, rv, check->fresh->origin,
+                           "the certificate, its chain and key are larger than what can be taken while httpd runs");
+            sl_problem_advise(check->why, "Leave out what is not needed of the chain, or restart httpd");
+        }
+    }
+    OPENSSL_clear_free(bytes, length);
+    return rv;
+}
+
+apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_reload_state_t *state, int *news,
+                                const char **said, sl_problem_t *why)
+{
+    sl_reload_identity_t *what = item->baton;
+    sl_problems_t *warnings = sl_problems_make(loop->scratch);
+    sl_identity_t *fresh = NULL, *old;
+    check_t check = {what, NULL, NULL, apr_time_sec(sl_world_now(loop->world)), loop->scratch, why};
+    apr_status_t rv = sl_loader_load(&fresh, &what->source, NULL, NULL, loop->scratch, warnings, why);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    check.fresh = fresh;
+    check.old = old = sl_supply_get(what->supply, what->id);
+    rv = old ? publish(&check, news) : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
+    if (rv == APR_SUCCESS && *news) {
+        state->not_before = fresh->not_before;
+        state->not_after = fresh->not_after;
+        *said = apr_psprintf(loop->scratch, "valid until %s, serial number %s",
+                             sl_cert_text_not_after(loop->scratch, fresh->leaf),
+                             sl_cert_text_serial(loop->scratch, fresh->leaf));
+    }
+    sl_identity_release(old);
+    sl_identity_release(fresh);
+    return rv;
+}

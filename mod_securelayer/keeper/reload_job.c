@@ -1,0 +1,292 @@
+/* Watching, waiting for the end of a change, and what is told.  Made by httpd/identities.
+ *
+ * What has to be done is a list of items that may have changed. Each has its moment: shortly after the last event, but
+ * not long after the first one; later again while the files do not fit together. */
+#include "keeper/reload_job.h"
+
+#include <apr_strings.h>
+#include <string.h>
+#include <time.h>
+
+#define SETTLE (200 * 1000)                 /* microseconds without an event */
+#define SETTLE_MOST (1000 * 1000)           /* since the first one */
+#define PATIENCE apr_time_from_sec(5)       /* with files that do not fit together */
+#define AGAIN (500 * 1000)
+#define SLICE (200 * 1000)                  /* of work in one run */
+#define LOOK_BLIND apr_time_from_sec(1)     /* where no events come from */
+#define LOOK_ALL apr_time_from_sec(60)      /* in case one got lost */
+#define SHARE 20                            /* looks take no more than that part of the time */
+
+typedef struct progress_t {
+    apr_uint64_t stamp; /* of the files as they were last taken or refused */
+    apr_time_t first, due; /* on the clock that is never set; 0: nothing is to be done */
+    apr_time_t failing; /* since when they do not fit; 0: they do */
+    int is_listed;
+} progress_t;
+
+typedef struct work_t {
+    sl_job_t job;
+    apr_array_header_t *items; /* of sl_reload_item_t * */
+    sl_section_t *states;
+    int interval;
+    sl_watch_t *watch;
+    progress_t *progress;
+    int *list; /* items with something to be done */
+    int listed;
+    apr_time_t next_blind, next_all;
+    struct pollfd fd;
+} work_t;
+
+static apr_time_t ticks(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000 + 1;
+}
+
+static sl_reload_item_t *nth(const work_t *work, int n)
+{
+    return APR_ARRAY_IDX(work->items, n, sl_reload_item_t *);
+}
+
+/* ---- what is known ---- */
+
+void sl_reload_state_read(const sl_section_t *section, int entry, sl_reload_state_t *state)
+{
+    if (!section || sl_section_read(section, entry, state, sizeof(*state), NULL) != sizeof(*state))
+        memset(state, 0, sizeof(*state));
+}
+
+static void put_state(const work_t *work, const sl_reload_item_t *item, const sl_reload_state_t *state)
+{
+    apr_status_t rv = sl_section_publish(work->states, item->entry, state, sizeof(*state));
+
+    (void)rv; /* entries are as large as it is */
+}
+
+/* ---- what has to be done ---- */
+
+static void list(work_t *work, int n, apr_time_t now)
+{
+    progress_t *progress = &work->progress[n];
+    apr_time_t due = now + SETTLE;
+
+    if (!progress->first)
+        progress->first = now;
+    progress->due = due < progress->first + SETTLE_MOST ? due : progress->first + SETTLE_MOST;
+    if (!progress->is_listed) {
+        progress->is_listed = 1;
+        work->list[work->listed++] = n;
+    }
+}
+
+static void look_at(work_t *work, int n, apr_time_t now)
+{
+    if (sl_watch_stamp(nth(work, n)->paths) != work->progress[n].stamp && !work->progress[n].is_listed)
+        list(work, n, now);
+}
+
+static void look(work_t *work, int blind_only)
+{
+    apr_time_t now = ticks();
+
+    for (int i = 0; i < work->items->nelts; i++) {
+        if (!blind_only || sl_watch_is_blind(work->watch, i))
+            look_at(work, i, now);
+    }
+}
+
+static void tell(void *baton, int item)
+{
+    work_t *work = baton;
+
+    if (item == SL_WATCH_ALL)
+        work->next_all = 0;
+    else
+        list(work, item, ticks());
+}
+
+static apr_time_t after(apr_time_t begun, apr_interval_time_t pause)
+{
+    apr_time_t now = ticks();
+    apr_interval_time_t least = (now - begun) * SHARE;
+
+    return now + (pause > least ? pause : least);
+}
+
+static void look_around(work_t *work)
+{
+    apr_time_t begun = ticks();
+    int by_clock = work->interval != SL_RELOAD_BY_EVENTS;
+
+    if (begun >= work->next_all) {
+        look(work, 0);
+        work->next_all = after(begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
+        work->next_blind = after(begun, LOOK_BLIND);
+    }
+    else if (begun >= work->next_blind && !by_clock) {
+        look(work, 1);
+        work->next_blind = after(begun, LOOK_BLIND);
+    }
+}
+
+/* ---- one item ---- */
+
+static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, sl_reload_state_t *state, int news,
+                      const char *said)
+{
+    int was_refused = state->refused != 0;
+
+    state->refused = 0;
+    memset(state->reason, 0, sizeof(state->reason));
+    if (news) {
+        state->version++;
+        state->changed = apr_time_sec(sl_world_now(loop->world));
+    }
+    if (news || was_refused)
+        put_state(work, item, state);
+    if (news)
+        sl_loop_say(loop, SL_SAY_NOTICE, "SL0150: %s was changed, and new connections get it%s%s", item->name,
+                    said ? ": " : "", said ? said : "");
+    else if (was_refused)
+        sl_loop_say(loop, SL_SAY_NOTICE, "SL0151: %s is in order again: what was served before serves on", item->name);
+}
+
+static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, sl_reload_state_t *state,
+                   const sl_problem_t *why)
+{
+    const char *text = sl_problem_text(why, loop->scratch);
+    int is_known = state->refused && !strncmp(state->reason, text, sizeof(state->reason) - 1);
+
+    if (is_known)
+        return;
+    state->refused = apr_time_sec(sl_world_now(loop->world));
+    apr_cpystrn(state->reason, text, sizeof(state->reason));
+    put_state(work, item, state);
+    sl_loop_say(loop, SL_SAY_ERROR, "SL0152: %s was changed, but can't be used; what was served before serves on: %s",
+                item->name, text);
+}
+
+/* 1: nothing more is to be done for now. */
+static int take(work_t *work, sl_loop_t *loop, int n)
+{
+    sl_reload_item_t *item = nth(work, n);
+    progress_t *progress = &work->progress[n];
+    apr_uint64_t stamp = sl_watch_stamp(item->paths);
+    sl_problem_t *why = sl_problem_make(loop->scratch);
+    sl_reload_state_t state;
+    const char *said = NULL;
+    apr_status_t rv;
+    int news = 0;
+
+    if (stamp == progress->stamp)
+        return 1;
+    sl_watch_follow(work->watch, n);
+    sl_reload_state_read(work->states, item->entry, &state);
+    rv = item->load(item, loop, &state, &news, &said, why);
+    if (rv == APR_SUCCESS) {
+        take_over(work, loop, item, &state, news, said);
+    }
+    else if (rv != SL_RELOAD_REFUSED && (!progress->failing || ticks() < progress->failing + PATIENCE)) {
+        if (!progress->failing)
+            progress->failing = ticks();
+        progress->due = ticks() + AGAIN;
+        return 0;
+    }
+    else {
+        refuse(work, loop, item, &state, why);
+    }
+    progress->failing = 0;
+    progress->stamp = stamp; /* taken before: what changed meanwhile is another change */
+    if (sl_watch_stamp(item->paths) == stamp)
+        return 1;
+    progress->due = ticks() + SETTLE;
+    return 0;
+}
+
+/* The first moment at which something is to be done. */
+static apr_time_t work_off(work_t *work, sl_loop_t *loop)
+{
+    apr_time_t begun = ticks(), first = SL_NEVER;
+    int left = 0;
+
+    for (int i = 0; i < work->listed; i++) {
+        int n = work->list[i], is_done = 0;
+        progress_t *progress = &work->progress[n];
+
+        if (progress->due <= ticks() && ticks() - begun < SLICE && !loop->stopped) {
+            apr_pool_t *whole = loop->scratch;
+
+            apr_pool_create(&loop->scratch, whole);
+            is_done = take(work, loop, n);
+            apr_pool_destroy(loop->scratch);
+            loop->scratch = whole;
+        }
+        if (is_done) {
+            progress->is_listed = 0;
+            progress->first = progress->due = 0;
+            continue;
+        }
+        work->list[left++] = n;
+        first = progress->due < first ? progress->due : first;
+    }
+    work->listed = left;
+    return first;
+}
+
+/* ---- the job ---- */
+
+static void run(sl_job_t *job, sl_loop_t *loop)
+{
+    work_t *work = job->baton;
+    apr_time_t first, now;
+
+    sl_watch_read(work->watch, tell, work);
+    look_around(work);
+    first = work_off(work, loop);
+    if (work->next_all < first)
+        first = work->next_all;
+    if (work->interval == SL_RELOAD_BY_EVENTS && work->next_blind < first)
+        first = work->next_blind;
+    now = ticks();
+    job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
+}
+
+/* Whatever changed since it was loaded is taken at once: before the keeper was there, or while it was not. */
+static void begin(sl_job_t *job, sl_loop_t *loop)
+{
+    work_t *work = job->baton;
+
+    work->watch = sl_watch_make(loop->pool, work->items->nelts, work->interval == SL_RELOAD_BY_EVENTS);
+    work->progress = apr_pcalloc(loop->pool, sizeof(*work->progress) * (apr_size_t)work->items->nelts);
+    work->list = apr_palloc(loop->pool, sizeof(*work->list) * (apr_size_t)work->items->nelts);
+    work->listed = 0;
+    work->next_all = work->next_blind = 0;
+    for (int i = 0; i < work->items->nelts; i++) {
+        work->progress[i].stamp = nth(work, i)->stamp;
+        sl_watch_add(work->watch, i, nth(work, i)->paths);
+    }
+    work->fd.fd = sl_watch_fd(work->watch);
+    work->fd.events = POLLIN;
+    job->fds = &work->fd;
+    job->fd_count = work->fd.fd >= 0;
+    if (work->interval == SL_RELOAD_BY_EVENTS && work->fd.fd < 0)
+        sl_loop_say(loop, SL_SAY_WARNING,
+                    "SL0153: the system does not tell of changes in files: they are looked at "
+                    "every second");
+}
+
+sl_job_t *sl_reload_job_make(apr_pool_t *pool, apr_array_header_t *items, sl_section_t *states, int interval)
+{
+    work_t *work = apr_pcalloc(pool, sizeof(*work));
+
+    work->job.name = "reload";
+    work->job.begin = begin;
+    work->job.run = run;
+    work->job.baton = work;
+    work->items = items;
+    work->states = states;
+    work->interval = interval;
+    return &work->job;
+}

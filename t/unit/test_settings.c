@@ -287,8 +287,6 @@ static const row_case_t row_cases[] = {
     BAD(SL_HANDSHAKE_TIMEOUT, "0", "must be between 1 and 3600, not 0"),
     BAD(SL_HANDSHAKE_TIMEOUT, "3601", "must be between 1 and 3600, not 3601"),
     BAD(SL_HANDSHAKE_TIMEOUT, "10s", "must be a whole number, not '10s'"),
-    GOOD(SL_IDENTITY_CACHE, "10000000", 10000000, NULL),
-    BAD(SL_IDENTITY_CACHE, "0", "must be between 1 and 10000000, not 0"),
     GOOD(SL_HANDSHAKE_QUEUE, "0", 0, NULL),
     GOOD(SL_HANDSHAKE_QUEUE, "1000000", 1000000, NULL),
     BAD(SL_HANDSHAKE_QUEUE, "1000001", "must be between 0 and 1000000"),

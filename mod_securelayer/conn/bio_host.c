@@ -8,6 +8,7 @@
 /* Made by the first connection of a process, so by children alone, and never freed: BIOs live as long as the process,
  * and at its end threads may still use them. */
 static BIO_METHOD *method;
+static int type;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static int host_read(BIO *bio, char *buffer, int size)
@@ -67,7 +68,8 @@ static long host_ctrl(BIO *bio, int command, long number, void *pointer)
 
 static void make_method(void)
 {
-    method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "httpd connection");
+    type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK;
+    method = BIO_meth_new(type, "httpd connection");
     if (!method)
         return;
     BIO_meth_set_read(method, host_read);
@@ -86,4 +88,12 @@ BIO *sl_bio_host_new(sl_conn_t *conn)
         BIO_set_init(bio, 1);
     }
     return bio;
+}
+
+sl_conn_t *sl_bio_host_conn(const SSL *ssl)
+{
+    BIO *bio = SSL_get_rbio(ssl);
+
+    bio = bio ? BIO_find_type(bio, type) : NULL;
+    return bio ? BIO_get_data(bio) : NULL;
 }

@@ -47,7 +47,7 @@ static int is_same(SSL *ssl, const sl_client_hello_t *hello, unsigned type)
  * A second hello, behind a HelloRetryRequest, must not ask for others (RFC 8446 section 4.1.2). */
 static int check_hello(SSL *ssl, int *alert, void *unused)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
 
     (void)unused;
     if (conn->state == SL_STATE_REAUTH) /* its name is looked at by check_name(), its protocols by select_alpn() */
@@ -64,7 +64,7 @@ static int check_hello(SSL *ssl, int *alert, void *unused)
  * name that the session was made with, if at all; sl_step_start() keeps sessions to their name. */
 static int check_name(SSL *ssl, int *alert, void *unused)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     int is_of_session = SSL_session_reused(ssl) && SSL_version(ssl) < TLS1_3_VERSION;
 
@@ -98,7 +98,7 @@ static int select_same(const sl_conn_t *conn, const unsigned char **chosen, unsi
 static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *chosen_length, const unsigned char *list,
                        unsigned int length, void *unused)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     apr_array_header_t *offered;
     const char *name;
 
@@ -123,7 +123,7 @@ static int select_alpn(SSL *ssl, const unsigned char **chosen, unsigned char *ch
 /* The client asks for an OCSP answer about the certificate that it is shown. */
 static int staple(SSL *ssl, void *unused)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     X509 *leaf = SSL_get_certificate(ssl);
     unsigned char *answer = NULL;
     int length = 0;

@@ -59,7 +59,7 @@ static long check_revocation(sl_conn_t *conn, X509_STORE_CTX *store)
 int sl_peer_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     const sl_profile_t *profile = conn->vhost->profile;
     int error = X509_STORE_CTX_get_error(store);
 

@@ -12,7 +12,7 @@ static int has_stateless_tickets(const SSL *ssl)
 /* OpenSSL offers the session of each TLS 1.3 ticket, also where the ticket holds it all. */
 static int put(SSL *ssl, SSL_SESSION *session)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
 
     if (!conn || !conn->host->put_session || conn->challenge || conn->reauthenticated)
         return 0;
@@ -35,7 +35,7 @@ static int is_made_up(const SSL *ssl, const sl_conn_t *conn)
 
 static SSL_SESSION *get(SSL *ssl, const unsigned char *id, int id_length, int *copy)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     SSL_SESSION *session;
 
     *copy = 0;

@@ -22,7 +22,7 @@ static int is_challenge(sl_conn_t *conn)
 
 static void note_alert(const SSL *ssl, int where, int value)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
 
     if (where & SSL_CB_ALERT && (value >> 8 == SSL3_AL_FATAL || (value & 0xff) != SSL_AD_CLOSE_NOTIFY))
         *(where & SSL_CB_READ ? &conn->failure.alert_received : &conn->failure.alert_sent) = value & 0xff;
@@ -91,7 +91,6 @@ sl_step_t sl_step_start(sl_conn_t *conn)
         return SL_STEP_DONE;
     }
     SSL_set_bio(conn->ssl, bio, bio);
-    SSL_set_app_data(conn->ssl, conn);
     conn->offers_reauth = sl_client_hello_extension(conn->hello, TLSEXT_TYPE_post_handshake_auth, &extension);
     if (is_challenge(conn))
         conn->challenge = conn->host->answer_challenge(conn->baton, conn->name);

@@ -39,5 +39,8 @@ void sl_tickets_take_chain(sl_conn_t *conn);
 
 /* A BIO that reads and writes through the connection's host (bio_host.c). One method per process. */
 BIO *sl_bio_host_new(sl_conn_t *conn);
+/* The connection that an SSL belongs to; NULL if it has no such BIO. Its app data are for others: modules look for the
+ * conn_rec there. */
+sl_conn_t *sl_bio_host_conn(const SSL *ssl);
 
 #endif

@@ -39,7 +39,7 @@ static int set_up(const sl_ticket_key_t *key, unsigned char *iv, EVP_CIPHER_CTX 
 static int use_key(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac,
                    int seals)
 {
-    sl_conn_t *conn = SSL_get_app_data(ssl);
+    sl_conn_t *conn = sl_bio_host_conn(ssl);
     sl_ticket_key_t key;
     sl_ticket_found_t found = conn->host->ticket_key(conn->baton, conn->vhost, seals ? NULL : name, &key);
     int ok;
@@ -190,7 +190,7 @@ static SSL_TICKET_RETURN look_at(SSL *ssl, SSL_SESSION *session, const unsigned 
         return SSL_TICKET_RETURN_ABORT;
     if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
         return SSL_TICKET_RETURN_IGNORE_RENEW;
-    if (!sl_tickets_may_resume(SSL_get_app_data(ssl), session))
+    if (!sl_tickets_may_resume(sl_bio_host_conn(ssl), session))
         return SSL_TICKET_RETURN_IGNORE_RENEW;
     return renew ? SSL_TICKET_RETURN_USE_RENEW : SSL_TICKET_RETURN_USE;
 }

@@ -103,6 +103,7 @@ static int show_ssl(void *baton, SSL *ssl)
 {
     sl_link_t *link = baton;
 
+    SSL_set_app_data(ssl, link->c); /* where other modules' callbacks look for it */
     return sl_module_hooks_pre_handshake(link->c, ssl, 0);
 }
 

@@ -59,6 +59,7 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
 {
     ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "HOOK pre_handshake proxy %d: %s", is_proxy,
                   SSL_in_before(ssl) ? "before" : "too late");
+    ap_set_module_config(c->conn_config, &sl_hooks_module, ssl);
     return apr_table_get(wishes, "forbid") ? HTTP_FORBIDDEN : DECLINED;
 }
 

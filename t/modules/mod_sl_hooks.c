@@ -63,6 +63,17 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     return apr_table_get(wishes, "forbid") ? HTTP_FORBIDDEN : DECLINED;
 }
 
+/* Callbacks that a module sets on an SSL find the connection in its app data. */
+static int log_transaction(request_rec *r)
+{
+    SSL *ssl = ap_get_module_config(r->connection->conn_config, &sl_hooks_module);
+
+    if (ssl)
+        ap_log_rerror(APLOG_MARK, APLOG_NOTICE, 0, r, "HOOK app data: %s",
+                      SSL_get_app_data(ssl) == (void *)r->connection ? "the connection" : "something else");
+    return DECLINED;
+}
+
 static void add(apr_array_header_t *certificates, apr_array_header_t *keys, const char *file)
 {
     APR_ARRAY_PUSH(certificates, const char *) = file;
@@ -135,6 +146,7 @@ static void register_hooks(apr_pool_t *p)
     ap_hook_protocol_propose(propose, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_protocol_switch(switch_to, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, add_cert_files, add_cert_files, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, add_fallback_cert_files, add_fallback, NULL, NULL, APR_HOOK_MIDDLE);

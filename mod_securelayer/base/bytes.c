@@ -101,6 +101,12 @@ void sl_writer_u16(sl_writer_t *w, unsigned value)
     sl_writer_bytes(w, bytes, 2);
 }
 
+void sl_writer_u32(sl_writer_t *w, apr_uint32_t value)
+{
+    sl_writer_u16(w, value >> 16);
+    sl_writer_u16(w, value & 0xffff);
+}
+
 apr_size_t sl_writer_length(const sl_writer_t *w)
 {
     return (apr_size_t)(w->at - w->start);

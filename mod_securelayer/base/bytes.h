@@ -37,6 +37,7 @@ typedef struct sl_writer_t {
 void sl_writer_init(sl_writer_t *w, void *buffer, apr_size_t size);
 void sl_writer_u8(sl_writer_t *w, unsigned value);
 void sl_writer_u16(sl_writer_t *w, unsigned value);
+void sl_writer_u32(sl_writer_t *w, apr_uint32_t value);
 void sl_writer_bytes(sl_writer_t *w, const void *bytes, apr_size_t length);
 apr_size_t sl_writer_length(const sl_writer_t *w);
 

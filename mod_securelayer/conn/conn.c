@@ -49,6 +49,8 @@ void sl_conn_free(sl_conn_t *conn)
     for (int i = 0; conn->identities && i < conn->identities->nelts; i++)
         sl_identity_release(APR_ARRAY_IDX(conn->identities, i, sl_identity_t *));
     conn->identities = NULL;
+    sl_trust_release(conn->trust);
+    conn->trust = NULL;
     if (conn->hello_pool)
         apr_pool_destroy(conn->hello_pool);
     conn->hello_pool = NULL;

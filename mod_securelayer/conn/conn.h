@@ -41,6 +41,7 @@ typedef struct sl_conn_t {
     int name_known;            /* a virtual host has that name */
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
     apr_array_header_t *identities; /* of sl_identity_t *, held: what OpenSSL chooses from; NULL if it never asked */
+    sl_trust_t *trust;         /* held: in the place of the profile's; NULL: the profile's counts */
     _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */
     int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */

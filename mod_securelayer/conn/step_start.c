@@ -78,6 +78,20 @@ static void set_verification(sl_conn_t *conn)
     SSL_set_verify(conn->ssl, modes[conn->verify_mode], sl_peer_verify);
 }
 
+/* The profile stays as it is; the connection is told of what is newer. */
+static int use_newer_trust(sl_conn_t *conn)
+{
+    const sl_trust_t *trust;
+
+    conn->trust = conn->host->get_trust ? conn->host->get_trust(conn->baton, conn->vhost) : NULL;
+    trust = conn->trust;
+    if (!trust)
+        return 1;
+    SSL_set_client_CA_list(conn->ssl, SSL_dup_CA_list(trust->names));
+    return SSL_set1_verify_cert_store(conn->ssl, trust->store) == 1 &&
+           SSL_set1_chain_cert_store(conn->ssl, trust->store) == 1;
+}
+
 sl_step_t sl_step_start(sl_conn_t *conn)
 {
     BIO *bio = sl_bio_host_new(conn);
@@ -97,7 +111,7 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     set_verification(conn);
     if (conn->challenge)
         forbid_sessions(conn->ssl);
-    if (!sl_step_set_scope(conn)) {
+    if (!use_newer_trust(conn) || !sl_step_set_scope(conn)) {
         sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
         return SL_STEP_DONE;
     }

@@ -128,12 +128,16 @@ STACK_OF(X509) *sl_conn_peer_chain(const sl_conn_t *conn)
 
 /* ---- may it be resumed? ---- */
 
+static X509_STORE *store_of(const sl_conn_t *conn)
+{
+    return conn->trust ? conn->trust->store : SSL_CTX_get_cert_store(SSL_get_SSL_CTX(conn->ssl));
+}
+
 /* As OpenSSL verifies in a handshake. */
 static int verify(sl_conn_t *conn, X509 *cert, STACK_OF(X509) *chain)
 {
     X509_STORE_CTX *store = X509_STORE_CTX_new();
-    int ok = store &&
-             X509_STORE_CTX_init(store, SSL_CTX_get_cert_store(SSL_get_SSL_CTX(conn->ssl)), cert, chain) == 1 &&
+    int ok = store && X509_STORE_CTX_init(store, store_of(conn), cert, chain) == 1 &&
              X509_STORE_CTX_set_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx(), conn->ssl) == 1;
 
     if (ok) {

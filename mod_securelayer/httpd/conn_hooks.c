@@ -33,6 +33,7 @@
 #include "httpd/ssl_api.h"
 #include "httpd/tickets.h"
 #include "httpd/stapling.h"
+#include "httpd/trusts.h"
 #include "httpd/vhost_choice.h"
 
 #include "conn/machine.h"
@@ -87,6 +88,12 @@ static sl_identity_t *get_identity(void *baton, int id)
     return sl_supply_get(sl_identities_supply(), id);
 }
 
+static sl_trust_t *get_trust(void *baton, const sl_vhost_t *vhost)
+{
+    (void)baton;
+    return sl_trusts_get(vhost);
+}
+
 static sl_identity_t *answer_challenge(void *baton, const char *name)
 {
     sl_link_t *link = baton;
@@ -125,6 +132,7 @@ static sl_host_t host = {
     .find_vhost = find_vhost,
     .select_alpn = select_alpn,
     .get_identity = get_identity,
+    .get_trust = get_trust,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,
     .put_session = sl_sessions_put,

@@ -20,6 +20,7 @@
 #include "httpd/ssl_api.h"
 #include "httpd/startup.h"
 #include "httpd/status.h"
+#include "httpd/trusts.h"
 #include "httpd/variables.h"
 
 static void register_hooks(apr_pool_t *pool)
@@ -27,6 +28,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_startup_register(pool);
     sl_keeper_hooks_register(pool);
     sl_identities_register(pool);
+    sl_trusts_register(pool);
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);
     sl_client_ocsp_register(pool);

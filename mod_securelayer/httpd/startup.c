@@ -28,6 +28,7 @@
 #include "httpd/sections.h"
 #include "httpd/stapling.h"
 #include "httpd/tickets.h"
+#include "httpd/trusts.h"
 #include "httpd/vhost_choice.h"
 
 APLOG_USE_MODULE(sl);
@@ -195,6 +196,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         rv = sl_stapling_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_identities_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_trusts_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_reload_start(pool, s, why);
     if (rv != APR_SUCCESS)

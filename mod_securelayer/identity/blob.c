@@ -73,8 +73,7 @@ static int take_all(parts_t *parts, const sl_identity_t *identity)
 
 static void put(sl_writer_t *w, const void *bytes, apr_size_t length)
 {
-    sl_writer_u16(w, (unsigned)(length >> 16));
-    sl_writer_u16(w, (unsigned)(length & 0xffff));
+    sl_writer_u32(w, (apr_uint32_t)length);
     if (length)
         sl_writer_bytes(w, bytes, length);
 }

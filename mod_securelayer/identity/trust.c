@@ -101,7 +101,12 @@ static int add_name(build_t *build, const X509_NAME *name)
 static int add_to_store(build_t *build, X509 *cert)
 {
     sl_cert_settle(cert);
-    return X509_STORE_add_cert(build->trust->store, cert);
+    if (X509_STORE_add_cert(build->trust->store, cert) != 1 || X509_up_ref(cert) != 1)
+        return 0;
+    if (sk_X509_push(build->trust->cas, cert) > 0)
+        return 1;
+    X509_free(cert);
+    return 0;
 }
 
 static int linked(const dir_file_t *file, X509 *cert)
@@ -161,6 +166,16 @@ static void warn_of_expired_crl(build_t *build, X509_CRL *crl, const char *path,
     OPENSSL_free(issuer);
 }
 
+static int add_crl(sl_trust_t *trust, X509_CRL *crl)
+{
+    if (X509_STORE_add_crl(trust->store, crl) != 1 || X509_CRL_up_ref(crl) != 1)
+        return 0;
+    if (sk_X509_CRL_push(trust->crls, crl) > 0)
+        return 1;
+    X509_CRL_free(crl);
+    return 0;
+}
+
 /* Takes the CRLs of a file; false if OpenSSL refuses one. */
 static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, const sl_origin_t *origin)
 {
@@ -170,7 +185,7 @@ static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, cons
         X509_CRL *crl = sk_X509_CRL_value(pem->crls, i);
 
         warn_of_expired_crl(build, crl, path, origin, &told);
-        ok = !build->trust->store || X509_STORE_add_crl(build->trust->store, crl);
+        ok = !build->trust->store || add_crl(build->trust, crl);
     }
     return ok;
 }
@@ -418,6 +433,14 @@ static void use_cas(build_t *build)
          "Put the CA certificates there", "no CA certificate was found, so no CA can be named to clients");
 }
 
+static void set_flags(sl_trust_t *trust, const sl_trust_source_t *source)
+{
+    if (source->crl_check != SL_CRL_NONE && trust->store)
+        X509_STORE_set_flags(trust->store, source->crl_check == SL_CRL_CHAIN
+                                               ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL
+                                               : X509_V_FLAG_CRL_CHECK);
+}
+
 static void use_crls(build_t *build)
 {
     const sl_trust_source_t *source = build->source;
@@ -436,10 +459,7 @@ static void use_crls(build_t *build)
              "Name the CRLs with SSLCARevocationFile or "
              "SSLCARevocationPath",
              "revocation is to be checked, but there is no CRL to check with");
-    if (source->crl_check != SL_CRL_NONE && build->trust->store)
-        X509_STORE_set_flags(build->trust->store, source->crl_check == SL_CRL_CHAIN
-                                                      ? X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL
-                                                      : X509_V_FLAG_CRL_CHECK);
+    set_flags(build->trust, source);
 }
 
 static int make_empty(build_t *build)
@@ -453,7 +473,9 @@ static int make_empty(build_t *build)
         return 1;
     build->trust->store = X509_STORE_new();
     build->trust->names = sk_X509_NAME_new_null();
-    return build->trust->store && build->trust->names;
+    build->trust->cas = sk_X509_new_null();
+    build->trust->crls = sk_X509_CRL_new_null();
+    return build->trust->store && build->trust->names && build->trust->cas && build->trust->crls;
 }
 
 apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, apr_int64_t now, apr_pool_t *scratch,
@@ -483,6 +505,54 @@ apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, a
     return build.first_error;
 }
 
+static int look_up_in(X509_STORE *store, const char *path)
+{
+    X509_LOOKUP *lookup = path ? X509_STORE_add_lookup(store, X509_LOOKUP_hash_dir()) : NULL;
+
+    return !path || (lookup && X509_LOOKUP_add_dir(lookup, path, X509_FILETYPE_PEM));
+}
+
+static int fill_store(const sl_trust_t *trust, const sl_trust_source_t *source)
+{
+    int ok = 1;
+
+    for (int i = 0; ok && i < sk_X509_num(trust->cas); i++) {
+        sl_cert_settle(sk_X509_value(trust->cas, i));
+        ok = X509_STORE_add_cert(trust->store, sk_X509_value(trust->cas, i));
+    }
+    for (int i = 0; ok && i < sk_X509_CRL_num(trust->crls); i++)
+        ok = X509_STORE_add_crl(trust->store, sk_X509_CRL_value(trust->crls, i));
+    return ok && look_up_in(trust->store, source->ca_path) && look_up_in(trust->store, source->crl_path);
+}
+
+sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *cas, STACK_OF(X509_NAME) *names,
+                              STACK_OF(X509_CRL) *crls)
+{
+    sl_trust_t *trust = calloc(1, sizeof(*trust));
+
+    if (!trust) {
+        sk_X509_pop_free(cas, X509_free);
+        sk_X509_NAME_pop_free(names, X509_NAME_free);
+        sk_X509_CRL_pop_free(crls, X509_CRL_free);
+        return NULL;
+    }
+    sl_refcount_init(&trust->holders);
+    trust->crl_missing_ok = source->crl_missing_ok;
+    trust->store = X509_STORE_new();
+    trust->cas = cas;
+    trust->names = names;
+    trust->crls = crls;
+    if (!trust->store || !fill_store(trust, source)) {
+        sl_trust_release(trust);
+        trust = NULL;
+    }
+    else {
+        set_flags(trust, source);
+    }
+    sl_openssl_error_clear();
+    return trust;
+}
+
 void sl_trust_retain(sl_trust_t *trust)
 {
     sl_refcount_retain(&trust->holders);
@@ -494,5 +564,7 @@ void sl_trust_release(sl_trust_t *trust)
         return;
     X509_STORE_free(trust->store);
     sk_X509_NAME_pop_free(trust->names, X509_NAME_free);
+    sk_X509_pop_free(trust->cas, X509_free);
+    sk_X509_CRL_pop_free(trust->crls, X509_CRL_free);
     free(trust);
 }

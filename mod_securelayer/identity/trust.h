@@ -28,6 +28,8 @@ typedef struct sl_trust_t {
     X509_STORE *store;           /* CRL flags are set on it; NULL if no CA was given */
     STACK_OF(X509_NAME) *names;  /* distinct, in file order (directories: in the order of file names); NULL if no CA
                                     was given */
+    STACK_OF(X509) *cas;         /* those put into the store; NULL if it is */
+    STACK_OF(X509_CRL) *crls;    /* likewise */
     int crl_missing_ok;          /* a certificate without a CRL of its issuer passes; the verify callback sees to it */
 } sl_trust_t;
 
@@ -41,6 +43,10 @@ typedef struct sl_trust_t {
  * Returns APR_SUCCESS or the status of the first error; `*trust` is then NULL. */
 apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, apr_int64_t now, apr_pool_t *scratch,
                           sl_problems_t *problems) __attribute__((warn_unused_result));
+/* The same from objects that somebody else has read (identity/trust_blob): of `source` the directories and the kind of
+ * check count, no file is read now. The lists become the trust's, in any case. NULL only if memory ends. */
+sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *cas, STACK_OF(X509_NAME) *names,
+                              STACK_OF(X509_CRL) *crls);
 void sl_trust_retain(sl_trust_t *trust);
 void sl_trust_release(sl_trust_t *trust);
 

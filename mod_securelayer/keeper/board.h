@@ -12,6 +12,7 @@
 
 #define SL_BOARD_KEY_SIZE 32
 #define SL_STAPLE_SIZE_MAX 8192 /* of an OCSP response */
+#define SL_TRUST_SIZE_MAX (32 << 20) /* of an identity/trust_blob */
 #define SL_IDENTITY_SIZE_MAX 131072 /* of an identity/blob; what is not written to costs nothing */
 
 typedef struct sl_section_t sl_section_t;
@@ -19,6 +20,7 @@ typedef struct sl_section_t sl_section_t;
 typedef struct sl_board_t {
     sl_section_t *identities; /* one entry an identity, by its id: an identity/blob that is newer than the start's; NULL
                                  if nothing is reloaded */
+    sl_section_t *trusts; /* one entry a profile with CAs: an identity/trust_blob; NULL if there are none */
     sl_section_t *tickets; /* one entry: an sl_ticket_ring_t */
     sl_section_t *ticket_files; /* one entry a key file: an sl_ticket_ring_t; NULL if there are none */
     sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */

@@ -159,29 +159,34 @@ static void set_sessions(const sl_compile_t *in)
                                                                : SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
 }
 
+void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    long crl = sl_settings_number(settings, SL_CRL_CHECK);
+
+    memset(source, 0, sizeof(*source));
+    source->ca_file = sl_settings_text(settings, SL_CA_FILE);
+    source->ca_path = sl_settings_text(settings, SL_CA_PATH);
+    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
+    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
+    source->crl_file = sl_settings_text(settings, SL_CRL_FILE);
+    source->crl_path = sl_settings_text(settings, SL_CRL_PATH);
+    source->crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
+    source->crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
+    source->ca_file_origin = sl_settings_origin(settings, SL_CA_FILE);
+    source->ca_path_origin = sl_settings_origin(settings, SL_CA_PATH);
+    source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
+    source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
+    source->crl_file_origin = sl_settings_origin(settings, SL_CRL_FILE);
+    source->crl_path_origin = sl_settings_origin(settings, SL_CRL_PATH);
+    source->crl_check_origin = sl_settings_origin(settings, SL_CRL_CHECK);
+}
+
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
 {
-    const sl_settings_t *settings = in->settings;
     sl_profile_t *profile = in->profile;
-    long crl = sl_settings_number(settings, SL_CRL_CHECK);
     sl_trust_source_t source;
 
-    memset(&source, 0, sizeof(source));
-    source.ca_file = sl_settings_text(settings, SL_CA_FILE);
-    source.ca_path = sl_settings_text(settings, SL_CA_PATH);
-    source.names_file = sl_settings_text(settings, SL_NAMES_FILE);
-    source.names_path = sl_settings_text(settings, SL_NAMES_PATH);
-    source.crl_file = sl_settings_text(settings, SL_CRL_FILE);
-    source.crl_path = sl_settings_text(settings, SL_CRL_PATH);
-    source.crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
-    source.crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
-    source.ca_file_origin = sl_settings_origin(settings, SL_CA_FILE);
-    source.ca_path_origin = sl_settings_origin(settings, SL_CA_PATH);
-    source.names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
-    source.names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
-    source.crl_file_origin = sl_settings_origin(settings, SL_CRL_FILE);
-    source.crl_path_origin = sl_settings_origin(settings, SL_CRL_PATH);
-    source.crl_check_origin = sl_settings_origin(settings, SL_CRL_CHECK);
+    sl_profile_trust_source(&source, in->settings);
     if (sl_trust_new(&profile->trust, &source, now, in->scratch, in->problems) != APR_SUCCESS)
         return;
     if (profile->trust->store)

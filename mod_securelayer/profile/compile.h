@@ -35,6 +35,8 @@ typedef void (*sl_profile_prepare_t)(SSL_CTX *ctx);
  * NULL if there was an error. `now`: seconds since 1970. */
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
                              sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+/* What the trust of a profile with these settings is built from; text is borrowed from the settings. */
+void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);
 void sl_profile_retain(sl_profile_t *profile);
 void sl_profile_release(sl_profile_t *profile);
 

@@ -25,6 +25,7 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
     vhost->settings = settings;
     vhost->profile = profile;
     vhost->identities = identities;
+    vhost->trust_id = -1;
     vhost->refuse_unknown_name = sl_settings_number(settings, SL_UNKNOWN_NAME) == SL_NAME_REFUSE;
     vhost->strict_alpn = (int)sl_settings_number(settings, SL_STRICT_ALPN);
     vhost->keep_hello = (int)sl_settings_number(settings, SL_HELLO_VARS);

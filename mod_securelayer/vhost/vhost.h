@@ -15,6 +15,7 @@ typedef struct sl_vhost_t {
     const sl_settings_t *settings;
     sl_profile_t *profile;
     apr_array_header_t *identities;  /* of sl_identity_ref_t: one per key type, in the order of the configuration */
+    int trust_id;                    /* newer CAs and CRLs than the profile's may come by this number; -1: none do */
     unsigned char session_scope[32]; /* sessions are resumed within one scope only (RFC 8446 section 4.6.1) */
     int refuse_unknown_name;         /* as the default of its address: answer unknown names with unrecognized_name */
     int strict_alpn;

@@ -1,0 +1,106 @@
+# CA files, directories and CRLs that change are believed by new connections without a restart: in full handshakes, in
+# resumed ones, and in what clients are told of acceptable CAs. What can't be used leaves the ones before in force.
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/../lib";
+use Test::More;
+use SL::Certs;
+use SL::Client;
+use SL::Command qw(slow slurp spew wait_until);
+use SL::Httpd;
+
+plan skip_all => 'with one process there is a keeper too, but no time to wait for it' if ($ENV{SL_SAN} || '') eq 'tsan';
+
+my $certs   = SL::Certs->new;
+my $one     = $certs->server('one.test', type => 'ecdsa');
+my $ann     = $certs->client('reload-ann');
+my $bob     = $certs->client('reload-bob', issuer => 'other-ca');
+my $crl     = slurp($certs->crl('client-ca'));
+my $gone    = $certs->client('reload-gone', revoked => 1);
+my $new_crl = slurp($certs->crl('client-ca'));
+my %ca      = map { $_ => slurp($certs->ca($_)) } qw(client-ca other-ca);
+
+my $httpd = SL::Httpd->new;
+my $dir   = $httpd->root . '/work';
+sub put_file { my ($path, $text) = @_; spew("$path.new", $text, 0600); rename "$path.new", $path or die "$path: $!" }
+
+# Readable by root only: children get what is in them from the keeper.
+put_file("$dir/ca.pem",  $ca{'client-ca'});
+put_file("$dir/ca2.pem", $ca{'client-ca'});
+put_file("$dir/crl.pem", $crl);
+mkdir "$dir/cas", 0755;
+sub into_directory { my ($name) = @_; my $from = $certs->hashed("reload-$name", $certs->ca($name)); spew("$dir/cas/" . s{.*/}{}r, slurp($_), 0644) for glob "$from/*.0"; return }
+into_directory('client-ca');
+
+my $config = '';
+for my $host (['file', "SSLCACertificateFile $dir/ca.pem"], ['crl', "SSLCACertificateFile $dir/ca2.pem\n SSLCARevocationFile $dir/crl.pem\n SSLCARevocationCheck chain"],
+    ['path', "SSLCACertificatePath $dir/cas"]) {
+    my ($name, $more) = @$host;
+    $config .= "Listen 127.0.0.1:\${port_$name}\n<VirtualHost *:\${port_$name}>\n ServerName one.test\n SSLEngine on\n SSLVerifyClient require\n"
+        . " SSLCertificateFile $one->{cert}\n SSLCertificateKeyFile $one->{key}\n $more\n</VirtualHost>\n";
+}
+$httpd->config($config);
+$httpd->start_ok or BAIL_OUT('httpd does not start');
+my %client = map { $_ => SL::Client->new(port => $httpd->port($_)) } qw(file crl path);
+
+sub gets_in { my ($host, $who) = @_; return ($client{$host}->curl('https://one.test/', cert => $who)->{code} || 0) == 200 ? 1 : 0 }
+sub becomes {
+    my ($condition, $name) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    return ok(wait_until($condition, 20 * slow()), $name) || diag $httpd->new_log;
+}
+
+# ---- CA files ----
+
+ok(gets_in('file', $ann),  'a client of the CA gets in');
+ok(!gets_in('file', $bob), '... a stranger does not');
+unlike($httpd->error_log, qr/SL0150/, 'nothing has changed so far');
+put_file("$dir/ca.pem", $ca{'client-ca'} . $ca{'other-ca'});
+becomes(sub { gets_in('file', $bob) }, 'another CA in the file: its clients get in');
+ok(gets_in('file', $ann), '... beside those of the first');
+like($client{file}->s_client('one.test')->{text}, qr/CN\s*=\s*A Stranger CA/, '... and clients are told of it');
+ok($httpd->wait_for_log(qr/SL0150: what client certificates are checked against \(\S+ca\.pem\) was changed, and new connections get it: 2 CA certificates, 0 CRLs/), '... as is the log');
+put_file("$dir/ca.pem", $ca{'other-ca'});
+becomes(sub { !gets_in('file', $ann) }, 'the first CA goes: its clients stay outside');
+ok(gets_in('file', $bob), '... those of the other get in');
+
+$httpd->mark;
+put_file("$dir/ca.pem", "no certificate\n");
+ok($httpd->wait_for_log(qr/SL0152: what client [^\n]*what was served before serves on: [^\n]*ca\.pem/, 15), 'what holds no CA is refused');
+ok(gets_in('file', $bob), '... and the CAs before count on');
+put_file("$dir/ca.pem", $ca{'other-ca'});
+ok($httpd->wait_for_log(qr/SL0151: what client/), '... until it is repaired');
+
+# ---- CRLs ----
+
+my $session = "$dir/session";
+my @as_gone = (args => ['-tls1_2', '-cert', $gone->{cert}, '-key', $gone->{key}, '-sess_out', $session]);
+ok(gets_in('crl', $gone), 'a certificate that the CRL does not name gets in');
+$client{crl}->s_client('one.test', @as_gone, input => "GET / HTTP/1.0\r\n\r\n");
+ok($client{crl}->s_client('one.test', args => ['-tls1_2', '-sess_in', $session])->{resumed}, '... and resumes');
+put_file("$dir/crl.pem", $new_crl);
+becomes(sub { !gets_in('crl', $gone) }, 'the new CRL names it: it stays outside');
+ok(!$client{crl}->s_client('one.test', args => ['-tls1_2', '-sess_in', $session])->{resumed}, '... and resumes no more');
+ok(gets_in('crl', $ann), '... others get in');
+
+# ---- directories ----
+
+ok(gets_in('path', $ann) && !gets_in('path', $bob), 'a directory with one CA');
+into_directory('other-ca');
+becomes(sub { gets_in('path', $bob) }, '... and with another one');
+becomes(sub { $client{path}->s_client('one.test')->{text} =~ /CN\s*=\s*A Stranger CA/ }, '... of which clients are told');
+
+# ---- the keeper ----
+
+my $keeper = $httpd->helper('keeper');
+$httpd->mark;
+kill 'KILL', $keeper;
+becomes(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 'a keeper that was killed has a successor');
+put_file("$dir/ca.pem", $ca{'client-ca'});
+becomes(sub { gets_in('file', $ann) && !gets_in('file', $bob) }, '... which takes what is new');
+is(() = $httpd->new_log =~ /SL0150/g, 1, '... and only that');
+ok($httpd->restart, 'a graceful restart');
+ok(gets_in('file', $ann) && !gets_in('file', $bob) && !gets_in('crl', $gone), '... keeps all of it');
+$httpd->stop;
+done_testing;

@@ -45,6 +45,7 @@ typedef struct record_t {
 
 static apr_hash_t *records;         /* id -> record_t; read-only in children */
 static apr_array_header_t *staples; /* of sl_staple_t */
+static record_t **by_identity;      /* by the number of an identity; NULL: nothing is stapled for it */
 
 /* One certificate of one host under collection. */
 typedef struct look_t {
@@ -52,6 +53,7 @@ typedef struct look_t {
     server_rec *server;
     const sl_vhost_t *vhost;
     const sl_identity_t *identity;
+    int id;
     sl_problems_t *problems;
     int ask_modules;
 } look_t;
@@ -161,11 +163,12 @@ static int is_listed(const record_t *record)
     return 0;
 }
 
-static void add_staple(const look_t *in, const record_t *record, X509 *issuer, const char *url)
+static void add_staple(const look_t *in, record_t *record, X509 *issuer, const char *url)
 {
     const sl_settings_t *settings = in->vhost->settings;
     sl_staple_t *staple;
 
+    by_identity[in->id] = record;
     if (is_listed(record))
         return;
     staple = apr_array_push(staples);
@@ -177,6 +180,8 @@ static void add_staple(const look_t *in, const record_t *record, X509 *issuer, c
     staple->issuer = issuer;
     staple->name = apr_pstrdup(in->pool, in->identity->origin);
     staple->url = url;
+    staple->url_is_forced = sl_settings_text(settings, SL_STAPLING_URL) != NULL;
+    staple->identity = in->id;
     staple->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
     staple->timeout = apr_time_from_sec(sl_settings_number(settings, SL_STAPLING_TIMEOUT));
     staple->skew = sl_settings_number(settings, SL_STAPLING_SKEW);
@@ -250,18 +255,19 @@ static void check_cache(apr_pool_t *scratch, server_rec *main_server, sl_problem
 void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int may_ask_modules,
                          sl_problems_t *problems)
 {
-    look_t in = {pool, scratch, NULL, NULL, NULL, problems, may_ask_modules};
+    look_t in = {pool, scratch, NULL, NULL, NULL, 0, problems, may_ask_modules};
 
     records = apr_hash_make(pool);
     staples = apr_array_make(pool, 4, sizeof(sl_staple_t));
+    by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)sl_supply_count(sl_identities_supply()) + 1));
     check_cache(scratch, main_server, problems);
     for (in.server = main_server; in.server; in.server = in.server->next) {
         in.vhost = sl_config_vhost(in.server);
         for (int i = 0; in.vhost && i < in.vhost->identities->nelts; i++) {
-            sl_identity_t *identity =
-                sl_supply_get(sl_identities_supply(), APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id);
+            sl_identity_t *identity;
 
-            in.identity = identity;
+            in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;
+            in.identity = identity = sl_supply_get(sl_identities_supply(), in.id);
             if (identity)
                 collect_identity(&in);
             sl_identity_release(identity);
@@ -331,8 +337,9 @@ apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_pro
     if (rv != APR_SUCCESS)
         return rv;
     find_entries();
-    sl_keeper_hooks_add(pool, SL_COURIER,
-                        sl_staple_job_make(pool, board->staples, staples, state_directory(pool, main_server)));
+    sl_keeper_hooks_add(
+        pool, SL_COURIER,
+        sl_staple_job_make(pool, board->staples, board->identities, staples, state_directory(pool, main_server)));
     return APR_SUCCESS;
 }
 
@@ -365,13 +372,29 @@ static void ask_hook(const sl_link_t *link, const record_t *record, copy_t *copy
     free(der);
 }
 
-static void read_board(const record_t *record, copy_t *copy)
+static void read_board(const record_t *record, const unsigned char *key, copy_t *copy)
 {
     const sl_section_t *section = sl_keeper_hooks_board()->staples;
     unsigned char answer[SL_STAPLE_SIZE_MAX];
 
     if (section && record->entry >= 0)
-        copy_answer(answer, sl_staple_read(section, record->entry, apr_time_sec(apr_time_now()), answer), copy);
+        copy_answer(answer, sl_staple_read(section, record->entry, key, apr_time_sec(apr_time_now()), answer), copy);
+}
+
+/* A certificate that came after the start is answered for where the one before it was. */
+static void read_for_renewed(const sl_vhost_t *vhost, const X509 *leaf, copy_t *copy)
+{
+    unsigned char key[SL_BOARD_KEY_SIZE];
+    unsigned length;
+
+    if (!sl_settings_number(vhost->settings, SL_USE_STAPLING) || X509_digest(leaf, EVP_sha256(), key, &length) != 1)
+        return;
+    for (int i = 0; i < vhost->identities->nelts; i++) {
+        const record_t *record = by_identity[APR_ARRAY_IDX(vhost->identities, i, sl_identity_ref_t).id];
+
+        if (record)
+            read_board(record, key, copy);
+    }
 }
 
 unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
@@ -380,13 +403,13 @@ unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
     copy_t copy = {NULL, 0};
 
     if (!record)
-        return NULL;
-    if (record->primed)
+        read_for_renewed(link->tls->vhost, leaf, &copy);
+    else if (record->primed)
         (void)ap_ssl_ocsp_get_resp(link->server, link->c, (const char *)record->id, ID_SIZE, copy_answer, &copy);
     else if (record->hooked)
         ask_hook(link, record, &copy);
     else if (sl_settings_number(link->tls->vhost->settings, SL_USE_STAPLING))
-        read_board(record, &copy);
+        read_board(record, record->key, &copy);
     *length = copy.length;
     return copy.der;
 }

@@ -193,9 +193,9 @@ static int start_services(apr_pool_t *pool, server_rec *s)
     else
         rv = sl_sessions_start(pool, s, why);
     if (rv == APR_SUCCESS)
-        rv = sl_stapling_start(pool, s, why);
-    if (rv == APR_SUCCESS)
         rv = sl_identities_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_stapling_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_trusts_start(pool, s, why);
     if (rv == APR_SUCCESS)

@@ -3,6 +3,8 @@
 #include "keeper/staple_job.h"
 
 #include "base/text.h"
+#include "crypto/ocsp_message.h"
+#include "identity/blob.h"
 #include "ocsp/ask.h"
 
 #include <apr_file_io.h>
@@ -11,7 +13,10 @@
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,10 +24,12 @@
 #include <unistd.h>
 
 #define FIRST_PAUSE 5
+#define HEAD (8 + SL_BOARD_KEY_SIZE) /* of an entry */
 
 typedef struct work_t {
     sl_job_t job;
     sl_section_t *section;
+    const sl_section_t *identities; /* NULL: none change */
     apr_array_header_t *staples; /* of sl_staple_t */
     const char *directory;
     sl_loop_t *loop;
@@ -73,23 +80,25 @@ static apr_status_t publish(const work_t *work, sl_staple_t *staple, apr_int64_t
     if (length > SL_STAPLE_SIZE_MAX)
         return APR_ENOSPC;
     memcpy(entry, &until, sizeof(until));
-    memcpy(entry + sizeof(until), bytes, length);
-    return sl_section_publish(work->section, staple->entry, entry, sizeof(until) + length);
+    memcpy(entry + sizeof(until), staple->key, sizeof(staple->key));
+    memcpy(entry + HEAD, bytes, length);
+    return sl_section_publish(work->section, staple->entry, entry, HEAD + length);
 }
 
-apr_size_t sl_staple_read(const sl_section_t *section, int entry, apr_int64_t now, unsigned char *answer)
+apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned char *key, apr_int64_t now,
+                          unsigned char *answer)
 {
     unsigned char bytes[SL_STAPLE_ENTRY_SIZE];
     apr_size_t length = sl_section_read(section, entry, bytes, sizeof(bytes), NULL);
     apr_int64_t until;
 
-    if (length <= sizeof(until))
+    if (length <= HEAD || memcmp(bytes + sizeof(until), key, SL_BOARD_KEY_SIZE))
         return 0;
     memcpy(&until, bytes, sizeof(until));
     if (until <= now)
         return 0;
-    memcpy(answer, bytes + sizeof(until), length - sizeof(until));
-    return length - sizeof(until);
+    memcpy(answer, bytes + HEAD, length - HEAD);
+    return length - HEAD;
 }
 
 /* ---- files ---- */
@@ -292,6 +301,89 @@ static void fetch(work_t *work, sl_staple_t *staple, apr_pool_t *pool)
          pool);
 }
 
+/* ---- certificates that were renewed ---- */
+
+/* In the chain, else who issued the one before. With a reference. */
+static X509 *issuer_of(const sl_identity_t *identity, X509 *last)
+{
+    for (int i = 0; i < sk_X509_num(identity->chain); i++) {
+        X509 *issuer = sk_X509_value(identity->chain, i);
+
+        if (X509_check_issued(issuer, identity->leaf) == X509_V_OK && X509_up_ref(issuer) == 1)
+            return issuer;
+    }
+    if (last && X509_check_issued(last, identity->leaf) == X509_V_OK && X509_up_ref(last) == 1)
+        return last;
+    return NULL;
+}
+
+static void set_url(work_t *work, sl_staple_t *staple, apr_pool_t *scratch)
+{
+    apr_array_header_t *urls;
+
+    if (staple->url_is_forced)
+        return;
+    urls = sl_ocsp_urls(scratch, staple->cert);
+    if (!urls->nelts)
+        staple->url = NULL;
+    else if (!staple->url || strcmp(staple->url, APR_ARRAY_IDX(urls, 0, const char *)) != 0)
+        staple->url = apr_pstrdup(work->pool, APR_ARRAY_IDX(urls, 0, const char *));
+}
+
+/* Without an issuer or a responder there is nothing to ask until the next one comes. */
+static void take_certificate(work_t *work, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch)
+{
+    X509 *issuer;
+    unsigned length;
+
+    if (X509_digest(identity->leaf, EVP_sha256(), staple->key, &length) != 1 || X509_up_ref(identity->leaf) != 1)
+        return;
+    issuer = issuer_of(identity, staple->issuer);
+    if (staple->is_own) {
+        X509_free(staple->cert);
+        X509_free(staple->issuer);
+    }
+    staple->is_own = 1;
+    staple->cert = identity->leaf;
+    staple->issuer = issuer;
+    staple->until = 0;
+    staple->failures = 0;
+    set_url(work, staple, scratch);
+    staple->due = issuer && staple->url ? 0 : SL_NEVER;
+    if (staple->due != SL_NEVER && work->directory)
+        recall(work, staple, scratch);
+}
+
+static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch)
+{
+    apr_uint64_t version = sl_section_version(work->identities, staple->identity);
+    sl_identity_t *identity;
+    unsigned char *bytes;
+    apr_size_t length;
+
+    if (version == staple->version)
+        return;
+    bytes = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
+    length = bytes ? sl_section_read(work->identities, staple->identity, bytes, SL_IDENTITY_SIZE_MAX, &version) : 0;
+    identity = length ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
+    OPENSSL_clear_free(bytes, length);
+    if (identity) {
+        staple->version = version;
+        take_certificate(work, staple, identity, scratch);
+    }
+    sl_identity_release(identity);
+}
+
+static void look_for_all_news(work_t *work, apr_pool_t *scratch)
+{
+    for (int i = 0; work->identities && i < work->staples->nelts; i++) {
+        sl_staple_t *staple = &APR_ARRAY_IDX(work->staples, i, sl_staple_t);
+
+        if (staple->identity >= 0)
+            look_for_news(work, staple, scratch);
+    }
+}
+
 /* ---- the thread ---- */
 
 static sl_staple_t *first_due(const work_t *work)
@@ -310,7 +402,7 @@ static sl_staple_t *first_due(const work_t *work)
 static void wait_until_due(work_t *work, apr_time_t due)
 {
     apr_interval_time_t left = due - apr_time_now();
-    apr_interval_time_t most = apr_time_from_sec(60); /* clocks are set */
+    apr_interval_time_t most = apr_time_from_sec(work->identities ? 1 : 60); /* news come, clocks are set */
 
     apr_thread_mutex_lock(work->lock);
     if (!work->stop && left > 0)
@@ -328,8 +420,10 @@ static void *APR_THREAD_FUNC live(apr_thread_t *thread, void *baton)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     apr_pool_create(&scratch, work->pool);
     while (!work->stop) {
-        sl_staple_t *staple = first_due(work);
+        sl_staple_t *staple;
 
+        look_for_all_news(work, scratch);
+        staple = first_due(work);
         if (staple->due <= apr_time_now())
             fetch(work, staple, scratch);
         else
@@ -378,8 +472,8 @@ static void end(sl_job_t *job, sl_loop_t *loop)
     apr_pool_destroy(work->pool);
 }
 
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, apr_array_header_t *staples,
-                             const char *directory)
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_section_t *identities,
+                             apr_array_header_t *staples, const char *directory)
 {
     work_t *work = apr_pcalloc(pool, sizeof(*work));
     apr_pool_t *scratch;
@@ -391,6 +485,7 @@ sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, apr_array_
     work->job.baton = work;
     work->job.due = SL_NEVER;
     work->section = section;
+    work->identities = identities;
     work->staples = staples;
     work->directory = directory;
     apr_pool_create(&scratch, pool);

@@ -12,9 +12,10 @@
 #include <apr_tables.h>
 #include <openssl/x509.h>
 
-#define SL_STAPLE_ENTRY_SIZE (8 + SL_STAPLE_SIZE_MAX) /* its end, then the answer */
+#define SL_STAPLE_ENTRY_SIZE (8 + SL_BOARD_KEY_SIZE + SL_STAPLE_SIZE_MAX) /* its end, whom it is about, the answer */
 
-/* One certificate. Certificates and text are borrowed and live as long as the job. */
+/* One certificate. Certificates and text are borrowed and live as long as the job. When the board has a newer version
+ * of the identity, that one takes its place. */
 typedef struct sl_staple_t {
     unsigned char key[SL_BOARD_KEY_SIZE]; /* SHA-256 of the certificate's DER */
     X509 *cert, *issuer;
@@ -27,21 +28,27 @@ typedef struct sl_staple_t {
     long pause;         /* seconds: longest pause after a failure */
     int errors_too;     /* what a responder says that is no answer is served as well */
     int try_later;      /* with errors_too: tryLater is served for a responder that can't be reached */
+    int url_is_forced;  /* it is not the certificate that names it */
+    int identity;       /* its number; -1: it never changes */
     /* The job's own */
     int entry;
+    apr_uint64_t version; /* of the identity that cert is of */
+    int is_own;         /* cert and issuer are the job's, to be freed */
     int failures;       /* in a row */
     apr_time_t due;
     apr_int64_t until;  /* of what is published; 0: nothing is, or no answer */
 } sl_staple_t;
 
-/* `staples` (of sl_staple_t) have entries in `section`; `directory`, writable for the courier, NULL: nothing is kept in
+/* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with; `identities`: the board's, NULL if
+ * none change; `directory`, writable for the courier, NULL: nothing is kept in
  * files. In the parent: publishes what was kept there and is still to be believed. */
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, apr_array_header_t *staples,
-                             const char *directory);
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_section_t *identities,
+                             apr_array_header_t *staples, const char *directory);
 
-/* Any process: what to staple at `now` (seconds since 1970) into `answer` (SL_STAPLE_SIZE_MAX bytes). Its length; 0:
+/* Any process: what to staple for the certificate with that key at `now` (seconds since 1970) into `answer` (SL_STAPLE_SIZE_MAX bytes). Its length; 0:
  * nothing. */
-apr_size_t sl_staple_read(const sl_section_t *section, int entry, apr_int64_t now, unsigned char *answer);
+apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned char *key, apr_int64_t now,
+                          unsigned char *answer);
 
 /* When to ask again, in seconds since 1970: between 9 and 11 twentieths of what is left of an answer's life from
  * `begin` to `until`, by `chance` (0 to 255); not at once. */

@@ -31,18 +31,20 @@ static void pauses_grow(void **state)
 
 static void what_is_over_is_not_served(void **state)
 {
-    static const unsigned char key[SL_BOARD_KEY_SIZE];
-    unsigned char entry[8 + 3] = {0, 0, 0, 0, 0, 0, 0, 0, 'a', 'b', 'c'}, answer[SL_STAPLE_SIZE_MAX];
+    static const unsigned char key[SL_BOARD_KEY_SIZE], other[SL_BOARD_KEY_SIZE] = {1};
+    unsigned char entry[8 + SL_BOARD_KEY_SIZE + 3] = {0}, answer[SL_STAPLE_SIZE_MAX];
     apr_int64_t until = 5000;
     sl_section_t *section;
 
     assert_int_equal(sl_section_make(&section, *state, 1, SL_STAPLE_ENTRY_SIZE, key, NULL), APR_SUCCESS);
-    assert_int_equal(sl_staple_read(section, 0, 1, answer), 0);
+    assert_int_equal(sl_staple_read(section, 0, key, 1, answer), 0);
     memcpy(entry, &until, sizeof(until));
+    memcpy(entry + 8 + SL_BOARD_KEY_SIZE, "abc", 3);
     assert_int_equal(sl_section_publish(section, 0, entry, sizeof(entry)), APR_SUCCESS);
-    assert_int_equal(sl_staple_read(section, 0, 4999, answer), 3);
+    assert_int_equal(sl_staple_read(section, 0, key, 4999, answer), 3);
     assert_memory_equal(answer, "abc", 3);
-    assert_int_equal(sl_staple_read(section, 0, 5000, answer), 0);
+    assert_int_equal(sl_staple_read(section, 0, key, 5000, answer), 0);
+    assert_int_equal(sl_staple_read(section, 0, other, 4999, answer), 0); /* about another certificate */
 }
 
 static const struct CMUnitTest tests[] = {

@@ -39,14 +39,14 @@ typedef struct sl_staple_t {
     apr_int64_t until;  /* of what is published; 0: nothing is, or no answer */
 } sl_staple_t;
 
-/* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with; `identities`: the board's, NULL if
- * none change; `directory`, writable for the courier, NULL: nothing is kept in
- * files. In the parent: publishes what was kept there and is still to be believed. */
+/* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with; `identities`: the board's, NULL
+ * if none change; `directory`, writable for the courier, NULL: nothing is kept in files. In the parent: publishes what
+ * was kept there and is still to be believed. */
 sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_section_t *identities,
                              apr_array_header_t *staples, const char *directory);
 
-/* Any process: what to staple for the certificate with that key at `now` (seconds since 1970) into `answer` (SL_STAPLE_SIZE_MAX bytes). Its length; 0:
- * nothing. */
+/* Any process: what to staple for the certificate with that key at `now` (seconds since 1970) into `answer`
+ * (SL_STAPLE_SIZE_MAX bytes). Its length; 0: nothing. */
 apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned char *key, apr_int64_t now,
                           unsigned char *answer);
 

@@ -114,6 +114,15 @@ isnt((stat "/proc/$pid")[4], 0, '... and not as root') if $pid && !$>;
 kill 'KILL', $pid if $pid;
 ok(wait_until(sub { my $new = courier(); $new && $new != $pid }, 20 * slow()), 'killed, it is started again');
 is(stapled('good.test'), 'good', '... and what it had fetched is still stapled');
+
+# The directive is taken away
+$httpd->set_config($all =~ s/SSLUseStapling on//gr);
+ok($httpd->restart, 'a graceful restart without SSLUseStapling');
+is(stapled('good.test'), '', '... nothing is stapled any more');
+ok(wait_until(sub { !courier() }, 20 * slow()), '... and there is no courier');
+$httpd->set_config($all);
+ok($httpd->restart, 'a graceful restart with it');
+comes('good.test', 'good', '... what was kept is stapled again');
 $httpd->stop;
 
 # Responders that are slow or lie

@@ -121,6 +121,18 @@ for my $version (qw(tls1_2 tls1_3)) {
 }
 ok($httpd->restart(graceful => 0), 'a restart');
 is(ask('one', 'tls1_3', in => 'one-tls1_3')->{resumed}, 1, '... and they are good after it');
+is(ask('short', $_, in => "short-$_")->{resumed}, 1, "$_: so are those of a key file") for qw(tls1_2 tls1_3);
+$httpd->set_config(config('require') =~ s/^\s*SSLSessionTicketKeyFile .*\n//gmr);
+ok($httpd->restart, 'a graceful restart without SSLSessionTicketKeyFile');
+for my $version (qw(tls1_2 tls1_3)) {
+    is(ask('short', $version, in => "short-$version")->{resumed}, 0, "$version: the keys of the files are gone");
+    ask('short', $version, out => "ring-$version");
+    is(ask('short', $version, in => "ring-$version")->{resumed}, 1, '... and the ring of all has taken their place');
+}
+$httpd->set_config(config('require'));
+ok($httpd->restart, 'a graceful restart with it');
+is(ask('short', 'tls1_3', in => 'short-tls1_3')->{resumed}, 1, '... and they are back');
+is(ask('short', 'tls1_3', in => 'ring-tls1_3')->{resumed}, 0, '... alone');
 
 # ---- the keeper dies ----
 

@@ -130,7 +130,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 
     ready_most = sl_settings_number(sl_config_of_server(main_server)->settings, SL_IDENTITY_CACHE);
     if (count && sl_reload_is_on(main_server)) {
-        apr_status_t rv = sl_section_make(&news, pool, count, SL_IDENTITY_SIZE_MAX, NULL, why);
+        apr_status_t rv = sl_section_make_large(&news, pool, count, SL_IDENTITY_SIZE_MAX, 16384, why);
 
         if (rv != APR_SUCCESS)
             return rv;

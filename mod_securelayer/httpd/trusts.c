@@ -110,7 +110,7 @@ apr_status_t sl_trusts_start(apr_pool_t *pool, server_rec *main_server, sl_probl
     number_all(pool, main_server);
     if (!records->nelts)
         return APR_SUCCESS;
-    rv = sl_section_make(news, pool, records->nelts, SL_TRUST_SIZE_MAX, NULL, why);
+    rv = sl_section_make_large(news, pool, records->nelts, SL_TRUST_SIZE_MAX, 262144, why);
     for (int i = 0; rv == APR_SUCCESS && i < records->nelts; i++)
         reload(pool, APR_ARRAY_IDX(records, i, sl_reload_trust_t *), *news);
     return rv;

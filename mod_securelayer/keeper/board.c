@@ -79,6 +79,16 @@ apr_status_t sl_section_make(sl_section_t **made, apr_pool_t *pool, int entries,
     return APR_SUCCESS;
 }
 
+apr_status_t sl_section_make_large(sl_section_t **section, apr_pool_t *pool, int entries, apr_size_t most,
+                                   apr_size_t least, sl_problem_t *why)
+{
+    for (apr_size_t size = most; size / 2 >= least; size /= 2) {
+        if (sl_section_make(section, pool, entries, size, NULL, NULL) == APR_SUCCESS)
+            return APR_SUCCESS;
+    }
+    return sl_section_make(section, pool, entries, least, NULL, why);
+}
+
 void sl_section_stay(sl_section_t *section, apr_pool_t *pool)
 {
     apr_pool_cleanup_kill(pool, section, unmap);

@@ -35,8 +35,7 @@ static apr_status_t publish(const sl_reload_trust_t *what, const sl_trust_t *tru
         rv = sl_section_publish(what->news, what->id, bytes, length);
     OPENSSL_free(bytes);
     if (rv != APR_SUCCESS) {
-        sl_problem_set(why, rv, NULL, "they are more than what can be taken while httpd runs (%d MB)",
-                       SL_TRUST_SIZE_MAX >> 20);
+        sl_problem_set(why, rv, NULL, "they are more than what can be taken while httpd runs");
         sl_problem_advise(why, "Restart httpd gracefully");
     }
     return rv;

@@ -21,6 +21,7 @@
 
 #include "httpd/bio_brigade.h"
 #include "httpd/client_ocsp.h"
+#include "httpd/counters.h"
 #include "httpd/decrypt.h"
 #include "httpd/demand.h"
 #include "httpd/identities.h"
@@ -166,6 +167,7 @@ static void note_end(sl_link_t *link)
     if (link->handshake_logged)
         return;
     link->handshake_logged = 1;
+    sl_counters_note(link->tls);
     if (link->tls->state == SL_STATE_FAILED) {
         sl_log_failure(link->c, link->tls);
         return;

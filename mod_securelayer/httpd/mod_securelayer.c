@@ -20,6 +20,7 @@
 #include "httpd/ssl_api.h"
 #include "httpd/startup.h"
 #include "httpd/status.h"
+#include "httpd/status_page.h"
 #include "httpd/trusts.h"
 #include "httpd/variables.h"
 
@@ -43,6 +44,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_ssl_api_register(pool);
     sl_sessions_register(pool);
     sl_status_register(pool);
+    sl_status_page_register(pool);
 }
 
 /* Named mod_ssl.c: other modules order their hooks relative to that name. */

@@ -13,6 +13,7 @@
 
 #include "crypto/cert_text.h"
 #include "httpd/collect_vhosts.h"
+#include "httpd/counters.h"
 #include "httpd/directives.h"
 #include "httpd/dropin.h"
 #include "httpd/identities.h"
@@ -200,6 +201,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         rv = sl_trusts_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_reload_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_counters_start(s, why);
     if (rv != APR_SUCCESS)
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
     why = sl_problems_new(problems, NULL);

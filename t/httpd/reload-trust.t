@@ -5,9 +5,10 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
+use SL::Command qw(scratch_dir slow slurp spew wait_until);
+BEGIN { $ENV{SL_CERTS} = scratch_dir('sl-reload-certs') }    # somebody gets revoked
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slow slurp spew wait_until);
 use SL::Httpd;
 
 plan skip_all => 'with one process there is a keeper too, but no time to wait for it' if ($ENV{SL_SAN} || '') eq 'tsan';

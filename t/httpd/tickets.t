@@ -106,8 +106,8 @@ keys_file('changing', @keys[2, 1]);
 keys_file('long', $keys[2]);
 $httpd->set_config(config('require'));
 ok($httpd->restart, 'a graceful restart');
-my $next = $httpd->helper('keeper');
-ok($next && $next != $keeper && !kill(0, $keeper), '... with a new keeper in the place of the old one');
+my $next = wait_until(sub { my $pid = $httpd->helper('keeper'); $pid && $pid != $keeper && $pid }, 10 * slow());
+ok($next && $next != $keeper && wait_until(sub { !kill 0, $keeper }, 10 * slow()), '... with a new keeper in the place of the old one');
 for my $version (qw(tls1_2 tls1_3)) {
     is(ask('one', $version, in => "one-$version")->{resumed}, 1, "$version: tickets are good over a graceful restart");
     my $s = ask('changing', $version, in => "changing-$version");

@@ -1,11 +1,13 @@
 /* Is a client's certificate revoked?  conn/peer.c asks here once the chain and its CRLs are in order.
  *
  * The thread of the handshake waits for the responder: OpenSSL's verification can't be left and taken up again. No more
- * than one waits for the same certificate's answer over the network, and none longer than SSLOCSPResponderTimeout. */
+ * than one asks about the same certificate, none waits longer than SSLOCSPResponderTimeout or past the handshake's
+ * deadline, and some threads of each child never wait. */
 #include "httpd/client_ocsp.h"
 
 #include <http_config.h>
 #include <http_log.h>
+#include <ap_mpm.h>
 
 #include <apr_strings.h>
 #include <openssl/x509_vfy.h>
@@ -29,13 +31,25 @@ static const char *responder_for(const sl_settings_t *settings, X509 *cert, apr_
     return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : fallback;
 }
 
-static void fill(sl_ask_t *ask, const sl_vhost_t *vhost)
+/* For a responder, before the handshake must be over. */
+static apr_interval_time_t time_for(const sl_link_t *link, const sl_settings_t *settings)
 {
+    apr_interval_time_t most = apr_time_from_sec(sl_settings_number(settings, SL_OCSP_TIMEOUT));
+    apr_interval_time_t left = link->deadline ? link->deadline - apr_time_now() : most;
+
+    if (left > most)
+        left = most;
+    return left > apr_time_from_msec(1) ? left : apr_time_from_msec(1);
+}
+
+static void fill(sl_ask_t *ask, const sl_link_t *link)
+{
+    const sl_vhost_t *vhost = link->tls->vhost;
     const sl_settings_t *settings = vhost->settings;
 
     ask->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
     ask->nonce = sl_settings_number(settings, SL_OCSP_NONCE) != 0;
-    ask->timeout = apr_time_from_sec(sl_settings_number(settings, SL_OCSP_TIMEOUT));
+    ask->timeout = time_for(link, settings);
     ask->rules.now = apr_time_sec(apr_time_now());
     ask->rules.skew = sl_settings_number(settings, SL_OCSP_SKEW);
     ask->rules.max_age = sl_settings_number(settings, SL_OCSP_MAX_AGE);
@@ -58,7 +72,7 @@ static long ask_responder(sl_link_t *link, sl_ask_t *ask, const char **words, ap
     sl_ocsp_status_t status;
     int asked;
 
-    fill(ask, vhost);
+    fill(ask, link);
     if (sl_answers_get(answers, &status, vhost->profile->scope, ask, &asked, scratch, why) == APR_SUCCESS)
         return judge(status, ask->url, words, link->c->pool);
     *words = apr_pstrcat(link->c->pool, "no OCSP answer about it: ", sl_problem_text(why, scratch), NULL);
@@ -105,12 +119,21 @@ static int is_wanted(const server_rec *main_server)
     return 0;
 }
 
+/* Of how many threads may wait: one in eight stays for everybody else. */
+static int waiting_most(void)
+{
+    int threads = 1;
+
+    (void)ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    return threads < 2 ? 1 : threads - (threads + 7) / 8;
+}
+
 static void child_init(apr_pool_t *pool, server_rec *s)
 {
     if (!is_wanted(s))
         return;
     sl_fetch_init();
-    answers = sl_answers_make(pool);
+    answers = sl_answers_make(pool, waiting_most());
 }
 
 void sl_client_ocsp_register(apr_pool_t *pool)

@@ -44,14 +44,16 @@ struct sl_answers_t {
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *news;
     flight_t *flights;
+    int inside, most; /* threads that wait for an answer */
     failure_t failures[64];
     entry_t entries[SETS][WAYS];
 };
 
-sl_answers_t *sl_answers_make(apr_pool_t *pool)
+sl_answers_t *sl_answers_make(apr_pool_t *pool, int most)
 {
     sl_answers_t *answers = apr_pcalloc(pool, sizeof(*answers));
 
+    answers->most = most;
     if (apr_thread_mutex_create(&answers->lock, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS ||
         apr_thread_cond_create(&answers->news, pool) != APR_SUCCESS)
         return NULL;
@@ -146,12 +148,23 @@ static void land(sl_answers_t *answers, flight_t *flight)
     *at = flight->next;
 }
 
-static void wait_for(sl_answers_t *answers, flight_t *flight, result_t *result)
+static void fail(result_t *result, const char *reason)
 {
+    result->rv = APR_TIMEUP;
+    apr_cpystrn(result->reason, reason, sizeof(result->reason));
+}
+
+static void wait_for(sl_answers_t *answers, flight_t *flight, apr_interval_time_t timeout, result_t *result)
+{
+    apr_time_t end = apr_time_now() + timeout, now;
+
     flight->waiting++;
-    while (!flight->landed)
-        apr_thread_cond_wait(answers->news, answers->lock);
-    *result = flight->result;
+    while (!flight->landed && (now = apr_time_now()) < end)
+        (void)apr_thread_cond_timedwait(answers->news, answers->lock, end - now);
+    if (flight->landed)
+        *result = flight->result;
+    else
+        fail(result, "another connection has asked for it, and there is no answer in time");
     if (--flight->waiting == 0)
         apr_thread_cond_broadcast(answers->news);
 }
@@ -219,13 +232,17 @@ apr_status_t sl_answers_get(sl_answers_t *answers, sl_ocsp_status_t *status, con
     if (!make_key(mine.key, scope, ask))
         return sl_problem_set(why, APR_EGENERAL, NULL, "OpenSSL makes no digest of the certificate");
     apr_thread_mutex_lock(answers->lock);
-    if (find(answers, mine.key, apr_time_now(), &mine.result))
-        ;
-    else if ((theirs = flight_of(answers, mine.key)) != NULL)
-        wait_for(answers, theirs, &mine.result);
-    else {
-        *asked = 1;
-        ask_for_all(answers, &mine, ask, scratch);
+    if (!find(answers, mine.key, apr_time_now(), &mine.result)) {
+        theirs = flight_of(answers, mine.key);
+        *asked = !theirs && answers->inside < answers->most;
+        answers->inside++;
+        if (answers->inside > answers->most)
+            fail(&mine.result, "too many connections wait for OCSP responders already");
+        else if (theirs)
+            wait_for(answers, theirs, ask->timeout, &mine.result);
+        else
+            ask_for_all(answers, &mine, ask, scratch);
+        answers->inside--;
     }
     apr_thread_mutex_unlock(answers->lock);
     *status = mine.result.status;

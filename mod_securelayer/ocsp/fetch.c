@@ -115,7 +115,7 @@ static apr_status_t explain(const sl_fetch_t *fetch, const answer_t *answer, CUR
     if (code == CURLE_OPERATION_TIMEDOUT)
         return sl_problem_set(why, APR_TIMEUP, fetch->url,
                               "has not answered completely within %" APR_TIME_T_FMT " seconds",
-                              apr_time_sec(fetch->timeout));
+                              apr_time_sec(fetch->timeout + APR_USEC_PER_SEC - 1));
     return sl_problem_set(why, APR_EGENERAL, fetch->url, "can't be asked: %s", curl_easy_strerror(code));
 }
 

@@ -7,7 +7,7 @@ use Test::More;
 use SL::Certs;
 use POSIX ();
 use SL::Client;
-use SL::Command qw(scratch_dir slurp spew wait_until);
+use SL::Command qw(scratch_dir slow slurp spew wait_until);
 use SL::Httpd;
 use SL::Responder;
 
@@ -42,6 +42,8 @@ my %host  = (
     proxied  => "SSLOCSPEnable on\nSSLOCSPProxyURL http://127.0.0.1:" . $responder->port . '/',
     nonce    => "SSLOCSPEnable on\nSSLOCSPUseRequestNonce off",
     hasty    => "SSLOCSPEnable on\nSSLOCSPResponderTimeout 1",
+    short    => "SSLOCSPEnable on\nSecureLayerHandshakeTimeout " . 2 * slow(),
+    open     => 'SSLVerifyClient none',
     generous => "SSLOCSPEnable on\nSSLVerifyClient optional_no_ca",
 );
 my $config = "Listen 127.0.0.1:\${port_https}\nSSLSessionTickets off\nLogLevel ssl:info\n";
@@ -128,6 +130,8 @@ $responder->mode('silent');
 refused('hasty', 'slow', 1, 'has not answered completely within 1 seconds', 'a responder that says nothing: the deadline ends it');
 ok($httpd->new_log =~ /SL0140: .*CN=ocsp-slow/, 'a warning says that a responder is in trouble');
 refused('hasty', 'slow', 0, 'has not answered completely', '... and for a moment it is not asked again');
+$client{slower} = $certs->client('ocsp-slower', extensions => $aia, type => 'ecdsa');
+refused('short', 'slower', 1, 'has not answered completely within', 'the deadline of the handshake ends it as well');
 $responder->mode('ok')->stop;
 refused('plain', 'third', 0, "can't be asked", 'a responder that is down lets nobody in');
 gives('plain', 'good', 200, 0, '... but whose answer is known');
@@ -149,6 +153,19 @@ gives('plain', 'third', 200, 1, 'once it is there again, so are its clients');
     waitpid $_, 0 for @pids;
     is(slurp("$dir/$_"), 200, "client $_ of two with the same certificate is let in") for 1, 2;
     is($responder->asked - $before, 1, '... and the responder was asked once');
+}
+
+# Not all threads wait: seven of eight do
+{
+    $client{crowd} = $certs->client('ocsp-crowd', extensions => $aia, type => 'ecdsa');
+    $responder->mode('silent');
+    $httpd->mark;
+    my @pids = map { fork || do { $curl->curl('https://plain.one.test/', cert => $client{crowd}); POSIX::_exit(0) } } 1 .. 8;
+    ok($httpd->wait_for_log(qr/SL0104: .*too many connections wait for OCSP responders already/), 'one more than may wait for a responder is refused at once');
+    is((get('open', 'good'))[0], 200, '... so that a thread is left for others');
+    $responder->mode('ok');
+    waitpid $_, 0 for @pids;
+    gives('plain', 'crowd', 200, 0, '... and with the answer all get in');
 }
 
 # optional_no_ca

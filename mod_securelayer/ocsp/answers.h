@@ -1,8 +1,8 @@
 /* Answers about client certificates, kept until their nextUpdate, so that the next handshake does not ask again.
  *
  * Bounded: a place for some thousand answers; an old one makes room. Many handshakes with one certificate ask once: the
- * others wait for the first, none longer than its own timeout. That a deadline ended a question is remembered as long as it took, at most ten seconds: a
- * responder that hangs must not hold up one thread after the other.
+ * others wait for the first, none longer than its own timeout. That a deadline ended a question is remembered as long
+ * as it took, at most ten seconds: a responder that hangs must not hold up one thread after the other.
  * Runs in: all threads of one child; one per child, made in child_init. */
 #ifndef SL_OCSP_ANSWERS_H
 #define SL_OCSP_ANSWERS_H

@@ -75,12 +75,12 @@ static words_t words_for(request_rec *r, const sl_link_t *link, sl_denial_t reas
 {
     words_t bad;
     int error = (int)link->tls->verify_error;
+    const char *cause = link->tls->revocation ? link->tls->revocation : X509_verify_cert_error_string(error);
 
     if (reason != SL_DENY_BAD_CERTIFICATE)
         return words[reason];
     bad.log_id = "SL0124";
-    bad.log =
-        apr_pstrcat(r->pool, "the client's certificate was not accepted: ", X509_verify_cert_error_string(error), NULL);
+    bad.log = apr_pstrcat(r->pool, "the client's certificate was not accepted: ", cause, NULL);
     bad.reason = reason_of_error(r, error);
     bad.way_out =
         "Close all windows of the browser, and choose another certificate when you are asked for one; else ask "

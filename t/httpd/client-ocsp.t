@@ -44,6 +44,7 @@ my %host  = (
     hasty    => "SSLOCSPEnable on\nSSLOCSPResponderTimeout 1",
     short    => "SSLOCSPEnable on\nSecureLayerHandshakeTimeout " . 2 * slow(),
     open     => 'SSLVerifyClient none',
+    section  => "SSLOCSPEnable on\n<Location />\nSSLVerifyClient require\n</Location>",
     generous => "SSLOCSPEnable on\nSSLVerifyClient optional_no_ca",
 );
 my $config = "Listen 127.0.0.1:\${port_https}\nSSLSessionTickets off\nLogLevel ssl:info\n";
@@ -93,6 +94,15 @@ gives('plain', 'good', 200, 0, 'the next handshake does not ask again');
 gives('keep', 'good', 200, 1, 'under other settings the answer is asked for anew');
 refused('plain', 'revoked', 1, 'says it is revoked', 'a revoked one is refused');
 refused('plain', 'revoked', 0, 'says it is revoked', '... again, without asking again');
+
+# A section that asks later
+for my $version ('1.2', '1.3') {
+    my ($code) = get('section', 'good', '--tls-max', $version);
+    is($code, 200, "TLS $version: a section that wants a certificate lets in whom the responder calls good");
+    ($code) = get('section', 'revoked', '--tls-max', $version);
+    is($code, 403, '... and denies a revoked one');
+    ok($httpd->wait_for_log(qr/says it is revoked/), '... and the log says why') or diag $httpd->new_log;
+}
 
 # Which responder
 refused('plain', 'silent', 0, 'names no OCSP responder', 'a certificate without a responder is refused');

@@ -10,6 +10,7 @@ use SL::Command qw(slurp wait_until slow);
 use SL::Conf qw(tls_host page);
 use SL::Httpd;
 use SL::Probe;
+use SL::Responder;
 
 my $certs = SL::Certs->new;
 my %cert  = map { $_ => $certs->server($_, type => 'ecdsa') } qw(one.test two.test brought.test);
@@ -19,7 +20,7 @@ SL::Command::spew($both, slurp($cert{'brought.test'}{cert}) . slurp($cert{'broug
 sub httpd {
     my ($tls, @wishes) = @_;
     my $httpd = SL::Httpd->new(tls => $tls, name => $tls, load => 'LoadModule sl_hooks_module "' . SL::Probe::module('mod_sl_hooks') . '"');
-    $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\nProtocols http/1.1 acme-tls/1\n", map({"SLHook $_\n"} @wishes),
+    $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\nProtocols http/1.1 acme-tls/1\n", map({/^SSL/ ? "$_\n" : "SLHook $_\n"} @wishes),
         tls_host('one.test', $cert{'one.test'}), tls_host('two.test', $cert{'two.test'}),
         "<VirtualHost *:\${port_https}>\nServerName brought.test\nSSLEngine on\nDocumentRoot \"\${docs}/one.test\"\n</VirtualHost>\n");
     page($httpd, $_) for qw(one.test two.test);
@@ -69,4 +70,20 @@ my $tls = $client->s_client('one.test', args => ['-alpn', 'acme-tls/1']);
 like($tls->{subject}, qr/CN\s*=\s*brought\.test/, 'a challenge is answered with the certificate of a module');
 is($tls->{alpn}, 'acme-tls/1', '... in its protocol');
 $httpd->stop;
+# Answers to staple that a module has
+my $responder = SL::Responder->new(certs => $certs, ca => 'ca');
+my $answer    = "$certs->{dir}/answer.der";
+SL::Command::spew($answer, $responder->answer($cert{'one.test'}{cert}));
+my %staple;
+for my $who (qw(mod_ssl securelayer)) {
+    my $server = httpd($who, "staple $answer", 'SSLCACertificateFile "' . $certs->ca('ca') . '"', 'bring brought.test', "file $both");
+    $server->start_ok or next;
+    my $got = SL::Client->new(port => $server->port('https'))->s_client('one.test', args => ['-status']);
+    like("$got->{out}$got->{text}", qr/OCSP Response Status: successful.*Cert Status: good/s, "$who: the answer that a module has is stapled");
+    my %hooks = map { $_ => 1 } asked($server, 'init_stapling_status'), asked($server, 'get_stapling_status');
+    $staple{$who} = [sort keys %hooks];
+    $server->stop;
+}
+is_deeply($staple{securelayer}, $staple{mod_ssl}, 'both ask the module the same');
+is($responder->asked, 0, '... and nobody else');
 done_testing;

@@ -45,7 +45,6 @@ my $all   = $base . "SSLStaplingCache shmcb:\${root}/run/staples(65536)\n"
     . host('off.test', $cert{good}, 'SSLUseStapling off')
     . host('revoked.test', $cert{revoked}, 'SSLUseStapling on')
     . host('quiet.test', $cert{quiet}, 'SSLUseStapling on')
-    . host('forced.test', $cert{quiet}, '')
     . host('must.test', $cert{must}, 'SSLUseStapling on');
 $httpd->config($all);
 
@@ -161,6 +160,19 @@ ok(wait_until(sub { $responder->asked > $before + 2 }, 20 * slow()), '... and fe
 $responder->mode('try-later');
 comes('good.test', '', 'when it is over, nothing is stapled');
 comes('other.test', 'trylater', "... but what the responder said, with SSLStaplingReturnResponderErrors");
+$httpd->stop;
+
+# A responder that certificates don't name; one that can't be reached
+$responder->mode('ok');
+$httpd->set_config($base . "SSLUseStapling on\nSSLStaplingReturnResponderErrors on\nSecureLayerStateDirectory \"\${work}/forced\"\n"
+    . host('quiet.test', $cert{quiet}, 'SSLStaplingForceURL ' . $responder->url)
+    . host('good.test', $cert{good}, 'SSLStaplingForceURL http://127.0.0.1:' . $httpd->port('nobody') . '/')
+    . host('other.test', $cert{other}, 'SSLStaplingFakeTryLater off' . "\n" . 'SSLStaplingForceURL http://127.0.0.1:' . $httpd->port('nobody') . '/'));
+$httpd->mark->start_ok;
+comes('quiet.test', 'good', 'SSLStaplingForceURL is asked about a certificate that names nobody');
+comes('good.test', 'trylater', '... and in the place of the one that a certificate names; while it is down, clients are told to try later');
+ok($httpd->wait_for_log(qr/SL0142: OCSP stapling for \S*other\.test/, 20 * slow()), 'with SSLStaplingFakeTryLater off the log tells');
+is(stapled('other.test'), '', '... and clients get nothing');
 $httpd->stop;
 
 $httpd->set_config($base . "SSLStaplingCache nosuch:x\n" . host('good.test', $cert{good}, ''));

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ACME "acme-tls/1"
@@ -139,6 +140,32 @@ static int begin(apr_pool_t *p, apr_pool_t *log_pool, apr_pool_t *scratch)
     return OK;
 }
 
+static int init_stapling_status(server_rec *s, apr_pool_t *p, X509 *certificate, X509 *issuer)
+{
+    ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, s, "HOOK init_stapling_status %s by %s", subject_of(p, certificate),
+                 subject_of(p, issuer));
+    return apr_table_get(wishes, "staple") ? OK : DECLINED;
+}
+
+static int get_stapling_status(unsigned char **der, int *length, conn_rec *c, server_rec *s, X509 *certificate)
+{
+    const char *path = apr_table_get(wishes, "staple");
+    unsigned char bytes[8192];
+    FILE *file = path ? fopen(path, "r") : NULL;
+
+    ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "HOOK get_stapling_status %s: %s", s->server_hostname,
+                  subject_of(c->pool, certificate));
+    if (!path)
+        return DECLINED;
+    *der = NULL;
+    *length = file ? (int)fread(bytes, 1, sizeof(bytes), file) : 0;
+    if (file)
+        fclose(file);
+    if (*length && (*der = malloc((size_t)*length)))
+        memcpy(*der, bytes, (size_t)*length);
+    return APR_SUCCESS;
+}
+
 static void register_hooks(apr_pool_t *p)
 {
     (void)p;
@@ -151,6 +178,8 @@ static void register_hooks(apr_pool_t *p)
     APR_OPTIONAL_HOOK(ssl, add_cert_files, add_cert_files, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, add_fallback_cert_files, add_fallback, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, answer_challenge, answer_challenge, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ssl, init_stapling_status, init_stapling_status, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ssl, get_stapling_status, get_stapling_status, NULL, NULL, APR_HOOK_MIDDLE);
 }
 
 static const command_rec commands[] = {

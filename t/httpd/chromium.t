@@ -15,13 +15,13 @@ use SL::Relay;
 
 my $certs = SL::Certs->new;
 my $httpd = SL::Httpd->new(modules => [qw(http2 cgid)]);
-my %cert  = map { $_ => $certs->server($_, type => 'ecdsa') } qw(one.test client.test tls12.test);
+my %cert  = map { $_ => $certs->server($_, type => 'ecdsa') } qw(one.test client.test tls12.test section.test);
 $cert{'two.test'}   = $certs->server('two.test', type => 'rsa');
 $cert{'wrong.test'} = $certs->server('right.test', type => 'ecdsa');
 my $shared = $certs->server('shared.test', type => 'ecdsa', names => ['*.shared.test']);
 my $ann    = $certs->client('ann');
 
-my @names = qw(one.test two.test wrong.test client.test tls12.test a.shared.test b.shared.test c.shared.test);
+my @names = qw(one.test two.test wrong.test client.test tls12.test section.test a.shared.test b.shared.test c.shared.test);
 page($httpd, @names);
 $httpd->file('cgi/env', <<'CGI');
 #!/usr/bin/perl
@@ -60,6 +60,8 @@ CONF
     tls_host('wrong.test', $cert{'wrong.test'}),
     tls_host('client.test', $cert{'client.test'}, @ask),
     tls_host('tls12.test', $cert{'tls12.test'}, @ask, 'SSLProtocol TLSv1.2'),
+    tls_host('section.test', $cert{'section.test'}, "SSLCACertificateFile \"@{[$certs->ca('client-ca')]}\"",
+        '<Location /members>', 'SSLVerifyClient require', '</Location>'),
     tls_host('a.shared.test', $shared),
     tls_host('b.shared.test', $shared),
     tls_host('c.shared.test', $shared, 'SSLProtocol TLSv1.3'),
@@ -95,7 +97,10 @@ my $got = walk($trusting,
     (map { ("at $_" => go('one.test', '/', $_), "many $_" => { do => 'script', code => $fetch_all }) } @both),
     (map { ("get $_" => { do => 'download', url => url('one.test', '/get.html', $_), to => $httpd->root . "/got-$_" =~ s{http/}{}r }) } @both),
     (map { ("put $_" => { do => 'upload', url => url('one.test', '/cgi/upload', $_), file => $httpd->root . '/sent' }) } @both),
-    (map { ("name $_" => go($_)) } grep { !/^(?:client|tls12|wrong)/ } @names),
+    (map { ("name $_" => go($_)) } grep { !/^(?:client|tls12|wrong|section)/ } @names),
+    'public' => go('section.test'),
+    'members' => go('section.test', '/members/'),
+    'after' => go('section.test'),
     'name wrong.test' => go('wrong.test'),
     'away' => { do => 'fresh' },
     'anew' => go('one.test', '/cgi/env'),
@@ -176,6 +181,13 @@ like($httpd->error_log, qr/SL0104: .*name asked for wrong\.test.*the client does
     like($line, qr/the client does not accept the certificate in \Q$cert{'one.test'}{full}\E, issued by .*SL Test CA: .*not trusted/,
         '... and says why in plain words');
 }
+
+# A section that wants a certificate, which no browser can be asked for on an open connection with TLS 1.3.
+is($got->{public}{body}, "this is section.test\n", 'a page beside a section that wants a client certificate');
+is($got->{members}{status}, 403, '... the section denies') or diag explain $got->{members};
+like($got->{members}{body}, qr/This page needs a client certificate\..*can't send one on a connection that is open already/s, '... and the page says why');
+like($got->{members}{body}, qr/The administrator can have the server ask for the certificate when the connection is made/, '... and what to do');
+is($got->{after}{status}, 200, '... the rest of the host serves on');
 
 # Client certificates. Chromium asks its user which one to send, unless its administrator has said so.
 SKIP: {

@@ -1,6 +1,9 @@
 /* Making, reading, writing and ending a connection.  The handshake is in machine.c and the steps. */
 #include "conn/conn.h"
 
+#include "conn/connect.h"
+#include "conn/steps.h"
+
 #include "base/text.h"
 #include "crypto/openssl_error.h"
 
@@ -45,6 +48,11 @@ void sl_conn_free(sl_conn_t *conn)
     conn->resumed_chain = NULL;
     sl_identity_release(conn->challenge);
     conn->challenge = NULL;
+    SSL_SESSION_free(conn->fresh_session);
+    conn->fresh_session = NULL;
+    if (conn->target)
+        SSL_SESSION_free(conn->target->session);
+    conn->target = NULL;
     sl_identity_release(atomic_exchange(&conn->resumed_identity, NULL));
     for (int i = 0; conn->identities && i < conn->identities->nelts; i++)
         sl_identity_release(APR_ARRAY_IDX(conn->identities, i, sl_identity_t *));
@@ -124,6 +132,8 @@ apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length)
         sl_openssl_error_clear();
         conn->read_status = APR_SUCCESS;
         rv = SSL_read_ex(conn->ssl, buffer, size, length);
+        if (conn->renegotiated && !sl_connect_accepts(conn))
+            break;
         if (rv == 1) {
             conn->barren = 0;
             return APR_SUCCESS;

@@ -45,6 +45,10 @@ typedef struct sl_conn_t {
     _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */
     int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */
+    struct sl_target_t *target; /* the client role (connect.h): there is no hello and no virtual host; else NULL */
+    SSL_SESSION *fresh_session; /* client role: held until the peer is accepted; else NULL */
+    int renegotiated;          /* client role: the backend did so, and has not been looked at since */
+    int asked_for_certificate; /* client role: by the backend */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
     apr_status_t read_status;  /* of the host's last read for OpenSSL; APR_SUCCESS if it was not asked since */
     int session_kept;          /* the host keeps a session of this connection under its id */
@@ -87,7 +91,7 @@ apr_status_t sl_conn_write(sl_conn_t *conn, const void *bytes, apr_size_t length
 /* Our certificate, borrowed, as long as the connection lives; NULL if there is none. A resumed handshake shows none: it
  * is the newest one of the key type that its first handshake showed, as far as the cipher tells. Any thread. */
 X509 *sl_conn_certificate(sl_conn_t *conn);
-/* The client's certificate, borrowed; NULL if it showed none, or one that failed when a section asked for it. */
+/* The peer's certificate, borrowed; NULL if it showed none, or one that failed when a section asked for it. */
 X509 *sl_conn_peer(const sl_conn_t *conn);
 
 /* Sends close_notify if `notify` and the connection is healthy; nothing may be written afterwards. */

@@ -16,6 +16,7 @@ static const char *const words[SL_FAILURES] = {
     [SL_FAIL_SUITE] = "cipher-suite",
     [SL_FAIL_ALPN] = "alpn",
     [SL_FAIL_CLIENT_CERT] = "client-certificate",
+    [SL_FAIL_BACKEND_CERT] = "backend-certificate",
     [SL_FAIL_LOGIN] = "login",
     [SL_FAIL_ALERT] = "alert",
     [SL_FAIL_OTHER] = "other",

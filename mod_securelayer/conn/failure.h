@@ -18,6 +18,7 @@ typedef enum {
     SL_FAIL_SUITE,        /* no common suite, group or signature algorithm */
     SL_FAIL_ALPN,         /* no common application protocol */
     SL_FAIL_CLIENT_CERT,  /* missing or not accepted */
+    SL_FAIL_BACKEND_CERT, /* client role: missing or not accepted */
     SL_FAIL_LOGIN,        /* SRP: no such user, or not the password */
     SL_FAIL_ALERT,        /* the client refused us with an alert */
     SL_FAIL_OTHER,

@@ -1,6 +1,8 @@
 /* Plain-language explanations, from the failure, the hello and the virtual host's settings.  For httpd/log. */
 #include "conn/hint.h"
 
+#include "conn/connect.h"
+
 #include <apr_strings.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -121,6 +123,62 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
         return client_certificate_hint(conn, pool);
     case SL_FAIL_ALERT:
         return alert_hint(conn, pool);
+    default:
+        return "see OpenSSL's reason";
+    }
+}
+
+/* ---- backends ---- */
+
+static const char *backend_alert_hint(const sl_conn_t *conn)
+{
+    switch (conn->failure.alert_received) {
+    case SSL_AD_UNRECOGNIZED_NAME:
+        return "the backend knows no host of the name asked for: see ProxyPreserveHost, and the name in the URL";
+    case SSL_AD_PROTOCOL_VERSION:
+        return "the backend accepts none of the protocol versions of SSLProxyProtocol";
+    case SSL_AD_UNKNOWN_CA:
+    case SSL_AD_BAD_CERTIFICATE:
+    case SSL_AD_CERTIFICATE_UNKNOWN:
+    case SSL_AD_CERTIFICATE_EXPIRED:
+    case SSL_AD_CERTIFICATE_REVOKED:
+    case SSL_AD_UNSUPPORTED_CERTIFICATE:
+        return "the backend does not accept the certificate of SSLProxyMachineCertificateFile";
+    case SSL_AD_HANDSHAKE_FAILURE:
+        if (conn->asked_for_certificate && !conn->identities)
+            break;
+        return "the backend found nothing acceptable: see SSLProxyProtocol and SSLProxyCipherSuite";
+    default:
+        if (conn->asked_for_certificate && !conn->identities)
+            break;
+        return "the backend gave up with that alert";
+    }
+    return "the backend asked for a certificate and got none: see SSLProxyMachineCertificateFile, and whether one of "
+           "its certificates is of a CA that the backend accepts";
+}
+
+const char *sl_hint_backend(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    switch (conn->failure.reason) {
+    case SL_FAIL_TIMEOUT:
+        return "the handshake was not complete within SecureLayerHandshakeTimeout, or the timeout of the worker";
+    case SL_FAIL_PEER_CLOSED:
+        return "the backend closed the connection before the handshake was complete";
+    case SL_FAIL_NOT_TLS:
+        return "the backend does not speak TLS on that port: use http:// for it, or another port";
+    case SL_FAIL_VERSION:
+        return "the backend speaks none of the protocol versions of SSLProxyProtocol";
+    case SL_FAIL_SUITE:
+        return "the backend has no cipher suite, group or signature algorithm that is allowed: see SSLProxyCipherSuite";
+    case SL_FAIL_ALPN:
+        return "the backend does not speak the application protocol that the proxy needs";
+    case SL_FAIL_BACKEND_CERT:
+        if (conn->verify_error != X509_V_OK)
+            return apr_psprintf(pool, "the backend's certificate was not accepted: %s",
+                                X509_verify_cert_error_string(conn->verify_error));
+        return "the backend is not who it should be";
+    case SL_FAIL_ALERT:
+        return backend_alert_hint(conn);
     default:
         return "see OpenSSL's reason";
     }

@@ -5,5 +5,7 @@
 #include "conn/conn.h"
 
 const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool);
+/* The same in the client role. */
+const char *sl_hint_backend(const sl_conn_t *conn, apr_pool_t *pool);
 
 #endif

@@ -34,8 +34,11 @@ typedef struct sl_host_t {
     sl_identity_t *(*answer_challenge)(void *baton, const char *name);
     /* The SSL is made, its handshake has not begun: others may change it. 0: it must not begin. May be NULL. */
     int (*show_ssl)(void *baton, SSL *ssl);
+    /* In the client role: the peer has passed all checks of ours. 0: it is not accepted. May be NULL. */
+    int (*accept_peer)(void *baton, SSL *ssl);
     /* Sessions that clients come back with by their id (TLS 1.2 without tickets, TLS 1.3 with stateful ones), kept for
-     * all processes. All three may be NULL: then none are kept. */
+     * all processes; in the client role put_session gets each one that the backend gives. All three may be NULL: then
+     * none are kept. */
     int (*put_session)(void *baton, SSL_SESSION *session); /* 1 if it is kept */
     SSL_SESSION *(*get_session)(void *baton, const unsigned char *id, apr_size_t id_length); /* the caller's, or NULL */
     void (*remove_session)(void *baton, const unsigned char *id, apr_size_t id_length);

@@ -1,5 +1,6 @@
-/* Checks of client certificates beyond OpenSSL's own: the depth, missing revocation lists, what a responder says,
+/* Checks of the peer's certificates beyond OpenSSL's own: the depth, missing revocation lists, what a responder says,
  * optional_no_ca. */
+#include "conn/connect.h"
 #include "conn/steps.h"
 
 #include <openssl/ssl.h>
@@ -25,6 +26,11 @@ static int is_issuer_error(int error)
     }
 }
 
+static const sl_profile_t *profile_of(const sl_conn_t *conn)
+{
+    return conn->target ? conn->target->outgoing->profile : conn->vhost->profile;
+}
+
 /* OpenSSL ends a handshake whose session fits into no ticket, and the client's certificate is part of it. TLS 1.3 goes
  * on without a ticket; TLS 1.2 promises one in the ServerHello, before the certificate is known. */
 static int is_too_large(sl_conn_t *conn, X509 *certificate)
@@ -43,7 +49,7 @@ static int is_too_large(sl_conn_t *conn, X509 *certificate)
 /* Of a certificate that has passed everything else. A certificate that issued itself is nobody's to revoke. */
 static long check_revocation(sl_conn_t *conn, X509_STORE_CTX *store)
 {
-    const sl_profile_t *profile = conn->vhost->profile;
+    const sl_profile_t *profile = profile_of(conn);
     int depth = X509_STORE_CTX_get_error_depth(store);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
@@ -60,10 +66,10 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     sl_conn_t *conn = sl_bio_host_conn(ssl);
-    const sl_profile_t *profile = conn->vhost->profile;
+    const sl_profile_t *profile = profile_of(conn);
     int error = X509_STORE_CTX_get_error(store);
 
-    if (is_too_large(conn, X509_STORE_CTX_get0_cert(store))) {
+    if (!conn->target && is_too_large(conn, X509_STORE_CTX_get0_cert(store))) {
         conn->certificate_too_large = 1;
         X509_STORE_CTX_set_error(store, conn->verify_error = X509_V_ERR_APPLICATION_VERIFICATION);
         return 0;

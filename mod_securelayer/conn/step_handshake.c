@@ -45,10 +45,27 @@ static int is_wrong_password(SSL *ssl, unsigned long error)
            cipher && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_srp;
 }
 
+/* What a backend sends that speaks something else. */
+static int is_no_tls(unsigned long error)
+{
+    static const int said[] = {SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG,
+                               SSL_R_RECORD_LENGTH_MISMATCH, SSL_R_BAD_RECORD_TYPE};
+
+    for (apr_size_t i = 0; ERR_GET_LIB(error) == ERR_LIB_SSL && i < sizeof(said) / sizeof(said[0]); i++) {
+        if (ERR_GET_REASON(error) == said[i])
+            return 1;
+    }
+    return 0;
+}
+
 static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
 {
     if (conn->failure.reason != SL_FAIL_NONE)
         return conn->failure.reason;
+    if (conn->target && ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        return SL_FAIL_BACKEND_CERT;
+    if (conn->target && is_no_tls(error))
+        return SL_FAIL_NOT_TLS;
     for (apr_size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
         if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].openssl_reason)
             return reasons[i].reason;
@@ -57,7 +74,7 @@ static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
         return SL_FAIL_LOGIN;
     if (conn->failure.alert_received >= 0)
         return SL_FAIL_ALERT;
-    if (is_hello_refused(conn))
+    if (!conn->target && is_hello_refused(conn))
         return SL_FAIL_BAD_HELLO;
     return error ? SL_FAIL_OTHER : SL_FAIL_PEER_CLOSED;
 }
@@ -65,7 +82,7 @@ static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
 /* The hello's memory goes unless its variables are wanted; what OpenSSL has not read of it must stay. */
 static void let_hello_go(sl_conn_t *conn)
 {
-    if (conn->vhost->keep_hello || conn->bytes_taken < conn->bytes.length)
+    if (!conn->vhost || conn->vhost->keep_hello || conn->bytes_taken < conn->bytes.length)
         return;
     conn->hello = NULL;
     sl_hello_buffer_init(&conn->bytes, NULL);
@@ -82,7 +99,8 @@ static void freeze_facts(sl_conn_t *conn)
     /* A resumed session brings the result of its first handshake along: the same scope means the same policy. */
     if (conn->verify_mode == SL_VERIFY_OPTIONAL_NO_CA && result != X509_V_OK)
         conn->verify_generous = (int)result;
-    sl_tickets_take_chain(conn);
+    if (!conn->target)
+        sl_tickets_take_chain(conn);
     conn->failure.alert_received = conn->failure.alert_sent = -1;
     let_hello_go(conn);
 }
@@ -113,11 +131,13 @@ sl_step_t sl_step_handshake(sl_conn_t *conn)
     if (rv != 1)
         return sl_step_look(conn, rv);
     /* OpenSSL asks nobody for a certificate who logs in with nothing but a password. */
-    if (conn->verify_mode == SL_VERIFY_REQUIRE && !SSL_get0_peer_certificate(conn->ssl)) {
+    if (!conn->target && conn->verify_mode == SL_VERIFY_REQUIRE && !SSL_get0_peer_certificate(conn->ssl)) {
         sl_conn_fail(conn, SL_FAIL_CLIENT_CERT, "a password is no certificate");
         return SL_STEP_DONE;
     }
     conn->state = SL_STATE_OPEN;
     freeze_facts(conn);
+    if (conn->target)
+        (void)sl_connect_accepts(conn);
     return SL_STEP_DONE;
 }

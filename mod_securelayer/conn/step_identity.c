@@ -103,7 +103,7 @@ X509 *sl_conn_certificate(sl_conn_t *conn)
     X509 *shown = conn->ssl ? SSL_get_certificate(conn->ssl) : NULL;
     sl_identity_t *identity, *none = NULL;
 
-    if (shown || !conn->ssl)
+    if (shown || !conn->ssl || !conn->vhost)
         return shown;
     identity = atomic_load(&conn->resumed_identity);
     if (!identity) {

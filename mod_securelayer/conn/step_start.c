@@ -20,12 +20,15 @@ static int is_challenge(sl_conn_t *conn)
     return names && names->nelts == 1 && !strcmp(APR_ARRAY_IDX(names, 0, const char *), ACME_TLS_1);
 }
 
-static void note_alert(const SSL *ssl, int where, int value)
+void sl_step_note_alert(const SSL *ssl, int where, int value)
 {
     sl_conn_t *conn = sl_bio_host_conn(ssl);
 
     if (where & SSL_CB_ALERT && (value >> 8 == SSL3_AL_FATAL || (value & 0xff) != SSL_AD_CLOSE_NOTIFY))
         *(where & SSL_CB_READ ? &conn->failure.alert_received : &conn->failure.alert_sent) = value & 0xff;
+    if (where & SSL_CB_HANDSHAKE_DONE && conn->target && conn->state == SL_STATE_OPEN &&
+        SSL_version(ssl) < TLS1_3_VERSION)
+        conn->renegotiated = 1;
 }
 
 /* Browsers that speak HTTP/1.1 open several connections at a time, and use each TLS 1.3 ticket once; everybody else
@@ -94,9 +97,12 @@ static int use_newer_trust(sl_conn_t *conn)
 
 sl_step_t sl_step_start(sl_conn_t *conn)
 {
-    BIO *bio = sl_bio_host_new(conn);
     sl_reader_t extension;
+    BIO *bio;
 
+    if (conn->target)
+        return sl_step_connect(conn);
+    bio = sl_bio_host_new(conn);
     sl_openssl_error_clear();
     conn->ssl = bio ? SSL_new(conn->vhost->profile->ctx) : NULL;
     if (!conn->ssl) {
@@ -117,7 +123,7 @@ sl_step_t sl_step_start(sl_conn_t *conn)
     }
     SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
     sl_step_fit_tickets(conn);
-    SSL_set_info_callback(conn->ssl, note_alert);
+    SSL_set_info_callback(conn->ssl, sl_step_note_alert);
     SSL_set_accept_state(conn->ssl);
     if (conn->host->show_ssl && !conn->host->show_ssl(conn->baton, conn->ssl)) {
         sl_conn_fail(conn, SL_FAIL_OTHER, "another module does not allow the handshake");

@@ -116,10 +116,12 @@ static apr_status_t take_pkcs7(job_t *job, const element_t *element)
 /* Counts a key; true when it is to be decoded. */
 static int key_is_needed(job_t *job, int encrypted)
 {
-    if (job->pem->keys++ > 0)
+    int wanted = job->want == SL_PEM_CERTIFICATES ? 0 : (int)job->want;
+
+    if (job->pem->keys++ != wanted)
         return 0;
     job->pem->key_was_encrypted = encrypted;
-    return job->want == SL_PEM_ALL;
+    return job->want != SL_PEM_CERTIFICATES;
 }
 
 static apr_status_t keep_key(job_t *job, EVP_PKEY *key)

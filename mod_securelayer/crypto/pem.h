@@ -19,14 +19,16 @@
 
 /* What the caller is after. Keys are only counted when they are not wanted, so nobody is asked for the pass phrase of
  * a key that nobody needs. (PKCS#12 files are one sealed whole: their phrase is asked for in any case.) */
-typedef enum { SL_PEM_ALL, SL_PEM_CERTIFICATES } sl_pem_want_t;
+typedef enum { SL_PEM_CERTIFICATES = -1, SL_PEM_ALL = 0 } sl_pem_want_t;
+/* All, with the n-th key (0: the first) where there are several. */
+#define SL_PEM_KEY(n) ((sl_pem_want_t)(SL_PEM_ALL + (n)))
 
 typedef struct sl_pem_t {
     STACK_OF(X509) *certificates; /* in the order of the file; never NULL after success */
     STACK_OF(X509_CRL) *crls;     /* never NULL after success */
-    EVP_PKEY *key;                /* NULL if none was found or wanted; the first one if there were several */
+    EVP_PKEY *key;                /* NULL if none was found or wanted; of several the one that was wanted */
     int keys;                     /* how many were found */
-    int key_was_encrypted;        /* the first one; also when it was not wanted */
+    int key_was_encrypted;        /* that one; of keys that are not wanted the first */
     EVP_PKEY *dh_parameters;      /* DH PARAMETERS block, NULL if none */
     char *ec_group;               /* group name of an EC PARAMETERS block ("prime256v1"), malloc'ed; NULL if none */
     const char *other;            /* what else there is, "a certificate request"; static text, NULL if nothing */

@@ -19,6 +19,7 @@
 #include "httpd/identities.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
+#include "httpd/proxy_collect.h"
 #include "identity/identity_cache.h"
 #include "keeper/watch.h"
 #include "profile/profile_set.h"
@@ -238,13 +239,12 @@ static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_
 }
 
 /* A certificate that many hosts share is reviewed once; whether it covers a host's name is told for each. */
-static void review(sl_collect_t *in, const server_rec *s, const sl_source_t *source, const sl_identity_t *identity)
+static void review(sl_collect_t *in, const sl_source_t *source, const sl_identity_t *identity)
 {
     if (!apr_hash_get(in->reviewed, &identity, sizeof(identity))) {
         apr_hash_set(in->reviewed, apr_pmemdup(in->pool, &identity, sizeof(identity)), sizeof(identity), "");
         sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
     }
-    warn_of_name(in, s, source, identity);
 }
 
 /* Taken before they are read: what changes meanwhile is noticed. */
@@ -266,10 +266,33 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
 
         if (!identity)
             continue;
-        review(in, s, source, identity);
+        review(in, source, identity);
+        warn_of_name(in, s, source, identity);
         add_identity(in, s, source, stamp, identity, identities);
         sl_identity_release(identity);
     }
+}
+
+/* An sl_proxy_load_t: to be shown to backends. */
+static void load_for_backends(void *baton, server_rec *s, const sl_source_t *source, int index, const char *id,
+                              apr_array_header_t *identities)
+{
+    sl_collect_t *in = baton;
+    apr_uint64_t stamp = stamp_of(source);
+    sl_identity_t *identity = load_identity(in, s, source, index, id);
+
+    if (!identity)
+        return;
+    review(in, source, identity);
+    add_identity(in, NULL, source, stamp, identity, identities);
+    sl_identity_release(identity);
+}
+
+static void collect_backends(sl_collect_t *in, server_rec *main_server)
+{
+    sl_proxy_collect_t how = {in->pool, in->scratch, in->problems, in->now, in->ask_modules, load_for_backends, in};
+
+    sl_proxy_collect(&how, main_server);
 }
 
 static void complain_of_no_certificate(sl_collect_t *in, const sl_settings_t *settings, const char *id)
@@ -414,6 +437,8 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
         collect_server(&in, s);
         apr_pool_destroy(own);
     }
+    in.scratch = scratch;
+    collect_backends(&in, main_server);
     sl_dialog_close(in.dialog);
     if (has_context_hook && !problems->errors)
         show_contexts(&in, main_server);

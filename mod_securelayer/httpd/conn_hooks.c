@@ -29,6 +29,7 @@
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "httpd/parking.h"
+#include "httpd/proxy.h"
 #include "httpd/reqtimeout.h"
 #include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
@@ -149,6 +150,8 @@ static sl_host_t host = {
 
 static apr_time_t deadline_of(const sl_link_t *link)
 {
+    if (link->outgoing)
+        return sl_proxy_deadline(link);
     return deadline_for(link, link->tls->vhost ? link->tls->vhost : sl_config_vhost(link->server));
 }
 
@@ -167,6 +170,10 @@ static void note_end(sl_link_t *link)
     if (link->handshake_logged)
         return;
     link->handshake_logged = 1;
+    if (link->outgoing) {
+        sl_proxy_note_handshake(link);
+        return;
+    }
     sl_counters_note(link->tls);
     if (link->tls->state == SL_STATE_FAILED) {
         sl_log_failure(link->c, link->tls);
@@ -200,6 +207,8 @@ apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block)
 {
     sl_want_t want = SL_WANT_NOTHING;
 
+    if (link->outgoing && !link->tls->target && link->tls->state < SL_STATE_OPEN)
+        sl_proxy_aim(link);
     if (link->tls->state < SL_STATE_OPEN) {
         want = drive(link, block);
         if (want == SL_WANT_READ || link->tls->state == SL_STATE_FAILED)
@@ -248,20 +257,28 @@ static apr_status_t forget_link(void *baton)
     return APR_SUCCESS;
 }
 
-static int pre_connection(conn_rec *c, void *csd)
+sl_link_t *sl_conn_hooks_make_link(conn_rec *c, const sl_host_t *of)
 {
-    const sl_vhost_t *vhost = sl_config_vhost(c->base_server);
-    sl_link_t *link;
+    sl_link_t *link = apr_pcalloc(c->pool, sizeof(*link));
 
-    (void)csd;
-    if (c->master || c->outgoing || !vhost)
-        return DECLINED;
-    link = apr_pcalloc(c->pool, sizeof(*link));
     link->c = c;
     link->server = c->base_server;
-    link->tls = sl_conn_make(c->pool, &host, link);
+    link->tls = sl_conn_make(c->pool, of, link);
     apr_pool_cleanup_register(c->pool, link, forget_link, apr_pool_cleanup_null);
     ap_set_module_config(c->conn_config, &sl_module, link);
+    return link;
+}
+
+/* Whoever connects to a backend has said already whether by TLS (proxy.c). */
+static int pre_connection(conn_rec *c, void *csd)
+{
+    sl_link_t *link = ap_get_module_config(c->conn_config, &sl_module);
+
+    (void)csd;
+    if (c->master || (c->outgoing ? !link : !sl_config_vhost(c->base_server)))
+        return DECLINED;
+    if (!link)
+        link = sl_conn_hooks_make_link(c, &host);
     link->input = ap_add_input_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
     ap_add_output_filter(SECURELAYER_COALESCE_FILTER_NAME, link, NULL, c);
     link->output = ap_add_output_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
@@ -432,7 +449,7 @@ static int pre_close_connection(conn_rec *c)
 {
     sl_link_t *link = sl_link_of(c);
 
-    if (link && !c->master) {
+    if (link && !c->master && !link->outgoing) {
         (void)sl_parking_leave(link);
         if (link->tls->state < SL_STATE_OPEN && !link->handshake_logged) {
             sl_conn_fail(link->tls, SL_FAIL_TIMEOUT, NULL);

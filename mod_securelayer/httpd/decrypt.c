@@ -3,6 +3,7 @@
 #include "httpd/decrypt.h"
 
 #include "httpd/bio_brigade.h"
+#include "httpd/proxy.h"
 
 /* Plain text of one TLS record (RFC 8446 section 5.1). */
 #define RECORD_SIZE 16384
@@ -17,6 +18,8 @@ static apr_status_t decrypt_record(sl_link_t *link, apr_read_type_e block)
     rv = sl_conn_read(link->tls, record, &length);
     if (rv == APR_SUCCESS)
         APR_BRIGADE_INSERT_TAIL(link->plain, sl_brigade_copy(link, record, length));
+    else if (link->outgoing)
+        sl_proxy_note_failure(link);
     return rv;
 }
 

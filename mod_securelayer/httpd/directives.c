@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 
 #include "httpd/module_config.h"
+#include "httpd/proxy_collect.h"
 #include "httpd/sections.h"
 
 #ifdef AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
@@ -27,6 +28,7 @@ void sl_directives_begin(apr_pool_t *pool)
 {
     refused = sl_problems_make(pool);
     sl_sections_begin(pool);
+    sl_proxy_begin(pool);
 }
 
 const sl_problems_t *sl_directives_refused(void)
@@ -59,7 +61,7 @@ static const char *tell(cmd_parms *cmd, sl_problem_t *why)
 /* What handshakes need lives with the server unless a section says it. */
 static sl_settings_t *settings_for(cmd_parms *cmd, void *dir, const sl_row_t *row)
 {
-    if (!(row->where & SL_DIR) || (row->weight & SL_IN_PROFILE && !cmd->path))
+    if (!(row->where & (SL_DIR | SL_PROXY)) || (row->weight & SL_IN_PROFILE && !cmd->path))
         return sl_config_of_server(cmd->server)->settings;
     return ((sl_dir_config_t *)dir)->settings;
 }
@@ -121,15 +123,17 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
         rv = set_expression(cmd, settings, row, arguments, &origin, why);
     else
         rv = set_words(cmd, settings, row, arguments, &origin, why);
+    if (cmd->path && row->where & SL_PROXY)
+        sl_proxy_note(cmd, dir);
     if (rv != APR_SUCCESS)
         return tell(cmd, why);
-    if (cmd->path && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
+    if (cmd->path && !(row->where & SL_PROXY) && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
         sl_sections_note(cmd, settings);
     return NULL;
 }
 
 #define CONTEXTS(where)                                                                                                \
-    (((where) & (SL_MAIN | SL_SERVER) ? RSRC_CONF : 0) | ((where) & SL_DIR ? ACCESS_CONF : 0) |                        \
+    (((where) & (SL_MAIN | SL_SERVER) ? RSRC_CONF : 0) | ((where) & SL_DIR ? ACCESS_CONF : 0) | ((where) & SL_PROXY ? PROXY_CONF : 0) |                       \
      ((where) & SL_HTACCESS_OPTIONS ? OR_OPTIONS : 0) | ((where) & SL_HTACCESS_AUTH ? OR_AUTHCFG : 0))
 
 const command_rec sl_directives[] = {

@@ -148,6 +148,17 @@ static apr_status_t drop(ap_filter_t *f, apr_bucket_brigade *bb)
     return f->c->aborted ? APR_ECONNABORTED : rv;
 }
 
+/* A connection to a backend begins with what is sent there first; its end is nothing to begin with. */
+static int has_data(const sl_link_t *link, const apr_bucket_brigade *bb)
+{
+    for (apr_bucket *bucket = APR_BRIGADE_FIRST(bb); bucket != APR_BRIGADE_SENTINEL(bb);
+         bucket = APR_BUCKET_NEXT(bucket)) {
+        if (!APR_BUCKET_IS_METADATA(bucket))
+            return 1;
+    }
+    return link->held_length != 0;
+}
+
 /* Encrypts. */
 static apr_status_t filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
 {
@@ -158,6 +169,13 @@ static apr_status_t filter_out(ap_filter_t *f, apr_bucket_brigade *bb)
     if (f->c->aborted) {
         apr_brigade_cleanup(bb);
         return APR_ECONNABORTED;
+    }
+    if (link->outgoing && link->tls->state < SL_STATE_OPEN && has_data(link, bb)) {
+        rv = sl_conn_hooks_complete(link, APR_BLOCK_READ);
+        if (rv != APR_SUCCESS) {
+            apr_brigade_cleanup(bb);
+            return rv;
+        }
     }
     if (link->held_length) {
         APR_BRIGADE_PREPEND(bb, link->held);

@@ -76,7 +76,8 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity,
         record->not_after = identity->not_after;
         record->state_entry = -1;
     }
-    add_names(pool, APR_ARRAY_IDX(records, id, sl_identity_record_t).names, host);
+    if (host)
+        add_names(pool, APR_ARRAY_IDX(records, id, sl_identity_record_t).names, host);
 }
 
 const sl_identity_record_t *sl_identities_record(int id)

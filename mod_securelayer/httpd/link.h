@@ -44,6 +44,10 @@ typedef struct sl_link_t {
     apr_size_t keep_room;         /* bytes that may come before it answers */
     int asked_in_vain;            /* what it was asked for was not good enough: the connection is about to end */
 
+    /* proxy.c: a connection to a backend; NULL and nothing for those of clients */
+    const struct sl_outgoing_t *outgoing;
+    unsigned char session_key[32];
+
     /* conn_hooks.c */
     apr_time_t idle_until;        /* a keep-alive connection that woke up for nothing; 0: it did not */
     unsigned handshake_logged : 1;
@@ -54,6 +58,7 @@ typedef struct sl_link_t {
     unsigned unclean_shutdown : 1;
     unsigned accurate_shutdown : 1;
     unsigned closing : 1;         /* close_notify was dealt with */
+    unsigned failure_told : 1;    /* proxy.c has logged how it ended */
     unsigned plain_told : 1;      /* plain_http.c has answered */
 
     /* parking.c */

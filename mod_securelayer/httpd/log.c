@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "conn/connect.h"
 #include "conn/hint.h"
 #include "hello/alpn.h"
 #include "httpd/module_config.h"
@@ -58,6 +59,13 @@ static const char *offered(apr_pool_t *pool, const sl_client_hello_t *hello)
                         sl_alpn_text(pool, hello->alpn.at, sl_reader_left(&hello->alpn)));
 }
 
+static void tell_left_out(conn_rec *c, unsigned left_out)
+{
+    if (left_out)
+        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c, "SL0105: %u failed handshakes before this one were not logged",
+                      left_out);
+}
+
 void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
 {
     const sl_failure_t *failure = &conn->failure;
@@ -66,9 +74,7 @@ void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
 
     if (!APLOGcinfo(c) || !may_log(&left_out))
         return;
-    if (left_out)
-        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c, "SL0105: %u failed handshakes before this one were not logged",
-                      left_out);
+    tell_left_out(c, left_out);
     hint = sl_hint(conn, c->pool);
     ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c,
                   "SL0104: handshake failed (%s) with client %s, name asked for %s; client %s; alert sent: %s, "
@@ -80,4 +86,29 @@ void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
                   : conn->ssl      ? "; OpenSSL: "
                                    : "; ",
                   failure->detail ? failure->detail : "", hint);
+}
+
+void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn)
+{
+    const sl_failure_t *failure = &conn->failure;
+    unsigned left_out = 0;
+
+    if (!APLOG_C_IS_LEVEL(c, APLOG_ERR) || !may_log(&left_out))
+        return;
+    tell_left_out(c, left_out);
+    ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c,
+                  "SL0162: no TLS with backend %s (%s): name checked: %s; alert sent: %s, received: %s%s%s; %s",
+                  conn->target->backend, sl_failure_word(failure->reason),
+                  conn->target->name ? ap_escape_logitem(c->pool, conn->target->name) : "none",
+                  sl_failure_alert(c->pool, failure->alert_sent), sl_failure_alert(c->pool, failure->alert_received),
+                  failure->detail ? "; " : "", failure->detail ? failure->detail : "", sl_hint_backend(conn, c->pool));
+}
+
+void sl_log_backend_end(conn_rec *c, const sl_conn_t *conn)
+{
+    ap_log_cerror(
+        APLOG_MARK, APLOG_INFO, 0, c,
+        "SL0164: the connection with backend %s broke off, what it sent may not be all: alert received: %s%s%s",
+        conn->target->backend, sl_failure_alert(c->pool, conn->failure.alert_received),
+        conn->failure.detail ? "; " : "", conn->failure.detail ? conn->failure.detail : "");
 }

@@ -17,5 +17,9 @@ void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int 
 /* One line (info) for a handshake that failed: client, name asked for, what it offered, alerts, what it means.
  * At most 20 a second per child; the next line after a pause says how many were left out. */
 void sl_log_failure(conn_rec *c, const sl_conn_t *conn);
+/* One line (error) for a backend with which there is no TLS, as often at most. */
+void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn);
+/* One line (info) for a connection with a backend that has ended in an error: what it sent is not all. */
+void sl_log_backend_end(conn_rec *c, const sl_conn_t *conn);
 
 #endif

@@ -15,6 +15,7 @@
 #include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/proxy.h"
 #include "httpd/request_check.h"
 #include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
@@ -32,6 +33,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_trusts_register(pool);
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);
+    sl_proxy_register(pool);
     sl_client_ocsp_register(pool);
     sl_filter_in_register();
     sl_filter_out_register();

@@ -31,9 +31,12 @@ void *sl_config_make_dir(apr_pool_t *pool, char *dir)
 void *sl_config_merge_dir(apr_pool_t *pool, void *base, void *added)
 {
     sl_dir_config_t *config = apr_pcalloc(pool, sizeof(*config));
+    const sl_dir_config_t *nearest = ((sl_dir_config_t *)added)->has_outgoing ? added : base;
 
     config->settings =
         sl_settings_merge(pool, ((sl_dir_config_t *)base)->settings, ((sl_dir_config_t *)added)->settings);
+    config->has_outgoing = nearest->has_outgoing;
+    config->outgoing = nearest->outgoing;
     return config;
 }
 

@@ -7,6 +7,7 @@
 #include <http_config.h>
 
 #include "profile/settings.h"
+#include "vhost/outgoing.h"
 #include "vhost/sni_index.h"
 #include "vhost/vhost.h"
 
@@ -24,6 +25,8 @@ typedef struct sl_server_config_t {
 
 typedef struct sl_dir_config_t {
     sl_settings_t *settings;
+    int has_outgoing; /* a server's defaults, or a <Proxy> section with settings for backends */
+    const sl_outgoing_t *outgoing; /* NULL: SSLProxyEngine is off there; set by proxy_collect.c */
 } sl_dir_config_t;
 
 void *sl_config_make_server(apr_pool_t *pool, server_rec *s);

@@ -22,6 +22,8 @@ APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ssl, SSL, int, init_server,
                                     OK, DECLINED)
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ssl, SSL, int, pre_handshake, (conn_rec * c, SSL *ssl, int is_proxy),
                                     (c, ssl, is_proxy), OK, DECLINED)
+APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ssl, SSL, int, proxy_post_handshake, (conn_rec * c, SSL *ssl), (c, ssl), OK,
+                                    DECLINED)
 /* The first one who does not decline decides. */
 APR_IMPLEMENT_OPTIONAL_HOOK_RUN_ALL(ssl, SSL, int, answer_challenge,
                                     (conn_rec * c, const char *server_name, X509 **pcert, EVP_PKEY **pkey),
@@ -76,6 +78,11 @@ int sl_module_hooks_init_stapling_status(server_rec *s, apr_pool_t *pool, X509 *
 int sl_module_hooks_pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
 {
     return is_agreed(ssl_run_pre_handshake(c, ssl, is_proxy));
+}
+
+int sl_module_hooks_proxy_post_handshake(conn_rec *c, SSL *ssl)
+{
+    return is_agreed(ssl_run_proxy_post_handshake(c, ssl));
 }
 
 int sl_module_hooks_answer_challenge(conn_rec *c, const char *name, X509 **certificate, EVP_PKEY **key)

@@ -29,6 +29,8 @@ int sl_module_hooks_init_stapling_status(server_rec *s, apr_pool_t *pool, X509 *
 
 /* A module may change `ssl`. 0: one of them says that there must be no handshake. */
 int sl_module_hooks_pre_handshake(conn_rec *c, SSL *ssl, int is_proxy);
+/* A module may look at the backend that `ssl` has shaken hands with. 0: one of them does not accept it. */
+int sl_module_hooks_proxy_post_handshake(conn_rec *c, SSL *ssl);
 /* Certificate and key for a challenge, with references for the caller. 0: nobody has them. */
 int sl_module_hooks_answer_challenge(conn_rec *c, const char *name, X509 **certificate, EVP_PKEY **key);
 /* 1: somebody attends to this certificate; *der is malloc()ed and the caller's, or NULL if there is no response now. */

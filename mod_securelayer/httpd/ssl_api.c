@@ -24,7 +24,7 @@ static int conn_is_ssl(conn_rec *c)
 {
     const sl_link_t *link = sl_link_of(c);
 
-    return link && link->tls->ssl ? OK : DECLINED;
+    return link && (link->tls->ssl || link->outgoing) ? OK : DECLINED;
 }
 
 static int is_https(const request_rec *r)

@@ -60,8 +60,9 @@ static const char *stamp_of(const sl_source_t *source, apr_pool_t *scratch)
 
 static const char *paths_of(const sl_source_t *source, apr_pool_t *scratch)
 {
-    return apr_pstrcat(scratch, source->first ? "first\n" : "\n", source->certificate, "\n",
-                       source->key ? source->key : "", "\n", source->chain ? source->chain : "", NULL);
+    return apr_psprintf(scratch, "%s\n%d%s\n%s\n%s\n%s", source->first ? "first" : "", source->key_number,
+                        source->is_bundle ? " bundle" : "", source->certificate, source->key ? source->key : "",
+                        source->chain ? source->chain : "");
 }
 
 static sl_cached_t **bucket_of(sl_identity_cache_t *cache, const char *paths)

@@ -74,7 +74,7 @@ static apr_status_t fetch_key(load_t *load, sl_pem_t *file)
 static apr_status_t read_certificates(load_t *load)
 {
     const sl_source_t *source = load->source;
-    sl_pem_want_t want = key_is_apart(source) ? SL_PEM_CERTIFICATES : SL_PEM_ALL;
+    sl_pem_want_t want = key_is_apart(source) ? SL_PEM_CERTIFICATES : SL_PEM_KEY(source->key_number);
     apr_status_t status;
 
     if (sl_key_uri_is(source->certificate))
@@ -229,7 +229,7 @@ static apr_status_t order_chain(load_t *load, STACK_OF(X509) *rest)
             X509_free(next);
         subject = next;
     }
-    while (load->chain && pushed && (next = sk_X509_shift(rest)) != NULL) {
+    while (load->chain && pushed && !load->source->is_bundle && (next = sk_X509_shift(rest)) != NULL) {
         pushed = sk_X509_push(load->chain, next);
         if (!pushed)
             X509_free(next);

@@ -14,6 +14,8 @@ typedef struct sl_source_t {
     sl_origin_t origin;      /* of the certificate's directive */
     sl_origin_t key_origin;
     sl_origin_t chain_origin;
+    int key_number;          /* which of the keys in its file: 0, 1, ... */
+    int is_bundle;           /* the file holds other certificates too: only the leaf's issuers are its chain */
 } sl_source_t;
 
 #endif

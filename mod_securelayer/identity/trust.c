@@ -452,7 +452,8 @@ static void use_crls(build_t *build)
         use_crl_path(build, source->crl_path, &source->crl_path_origin);
     if (source->crl_check == SL_CRL_NONE && given)
         warn(build, "AH01902", source->crl_file ? &source->crl_file_origin : &source->crl_path_origin,
-             source->crl_file ? source->crl_file : source->crl_path, "Set SSLCARevocationCheck to leaf or chain",
+             source->crl_file ? source->crl_file : source->crl_path,
+             apr_psprintf(build->scratch, "Set %s to leaf or chain", source->crl_check_origin.directive),
              "CRLs are given, but revocation is not checked");
     if (source->crl_check != SL_CRL_NONE && !given)
         fail(build, "AH01899", &source->crl_check_origin, NULL,

@@ -11,13 +11,26 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 /* TLS 1.3 tickets for a client that may open several connections; what stands in their place until SSLOpenSSLConfCmd
  * had its chance to set another number. */
 #define TICKETS 2
 #define NOBODY_SAID 10000
 
+/* The rows that both sides have. */
+typedef struct side_t {
+    sl_row_id_t protocol, ciphers, suites, ca_file, ca_path, crl_file, crl_path, crl_check;
+} side_t;
+
+static const side_t server_side = {SL_PROTOCOL, SL_CIPHERS,  SL_SUITES,   SL_CA_FILE,
+                                   SL_CA_PATH,  SL_CRL_FILE, SL_CRL_PATH, SL_CRL_CHECK};
+static const side_t client_side = {SL_PROXY_PROTOCOL, SL_PROXY_CIPHERS,  SL_PROXY_SUITES,   SL_PROXY_CA_FILE,
+                                   SL_PROXY_CA_PATH,  SL_PROXY_CRL_FILE, SL_PROXY_CRL_PATH, SL_PROXY_CRL_CHECK};
+
 typedef struct sl_compile_t {
+    const side_t *side;
     const sl_settings_t *settings;
     const char *host;
     sl_profile_t *profile;
@@ -42,7 +55,7 @@ static void complain(const sl_compile_t *in, sl_row_id_t row, const char *log_id
 
 static void warn_of_hole(const sl_compile_t *in)
 {
-    sl_origin_t origin = sl_settings_origin(in->settings, SL_PROTOCOL);
+    sl_origin_t origin = sl_settings_origin(in->settings, in->side->protocol);
 
     sl_problems_add(in->problems, SL_PROBLEM_WARNING, NULL, &origin, in->host,
                     "Name the versions between as well, or leave the older ones out",
@@ -59,7 +72,7 @@ static void set_versions(const sl_compile_t *in)
                     {SL_TLS1_1, TLS1_1_VERSION},
                     {SL_TLS1, TLS1_VERSION},
                     {SL_SSL3, SSL3_VERSION}};
-    long wanted = sl_settings_number(in->settings, SL_PROTOCOL);
+    long wanted = sl_settings_number(in->settings, in->side->protocol);
     int highest = 0, lowest = 0, hole = 0;
 
     for (apr_size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
@@ -76,27 +89,28 @@ static void set_versions(const sl_compile_t *in)
         }
     }
     if (!highest) {
-        complain(in, SL_PROTOCOL, "AH02231", "Name at least one, e.g. SSLProtocol TLSv1.2 TLSv1.3",
+        complain(in, in->side->protocol, "AH02231", "Name at least one, e.g. TLSv1.2 TLSv1.3",
                  "no protocol version is left");
         return;
     }
     if (SSL_CTX_set_min_proto_version(in->profile->ctx, lowest) != 1 ||
         SSL_CTX_set_max_proto_version(in->profile->ctx, highest) != 1)
-        complain(in, SL_PROTOCOL, "AH02231", "Leave the oldest versions out",
+        complain(in, in->side->protocol, "AH02231", "Leave the oldest versions out",
                  "this OpenSSL does not offer these protocol versions");
 }
 
 static void set_suites(const sl_compile_t *in)
 {
-    const char *ciphers = sl_settings_text(in->settings, SL_CIPHERS);
-    const char *suites = sl_settings_text(in->settings, SL_SUITES);
+    const char *ciphers = sl_settings_text(in->settings, in->side->ciphers);
+    const char *suites = sl_settings_text(in->settings, in->side->suites);
 
     sl_openssl_error_clear();
-    if (SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, SL_NEVER_SUITES, NULL)) != 1)
-        complain(in, SL_CIPHERS, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
+    if (ciphers &&
+        SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, SL_NEVER_SUITES, NULL)) != 1)
+        complain(in, in->side->ciphers, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
                  "no usable cipher suite in '%s': %s", ciphers, sl_openssl_error_take(in->scratch));
     if (suites && SSL_CTX_set_ciphersuites(in->profile->ctx, suites) != 1)
-        complain(in, SL_SUITES, "AH10127", "TLS 1.3 has suites of its own, e.g. TLS_AES_128_GCM_SHA256",
+        complain(in, in->side->suites, "AH10127", "TLS 1.3 has suites of its own, e.g. TLS_AES_128_GCM_SHA256",
                  "not usable as TLS 1.3 cipher suites: '%s': %s", suites, sl_openssl_error_take(in->scratch));
 }
 
@@ -159,26 +173,49 @@ static void set_sessions(const sl_compile_t *in)
                                                                : SSL_SESS_CACHE_SERVER | SSL_SESS_CACHE_NO_INTERNAL);
 }
 
-void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
+/* Debian's, Red Hat's, Alpine's and SUSE's, after what OpenSSL was told. */
+static const char *system_cas(void)
 {
-    long crl = sl_settings_number(settings, SL_CRL_CHECK);
+    static const char *const bundles[] = {"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+                                          "/etc/ssl/cert.pem", "/etc/ssl/ca-bundle.pem"};
+    const char *told = getenv(X509_get_default_cert_file_env());
+
+    if (told && *told)
+        return told;
+    for (apr_size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
+        if (access(bundles[i], R_OK) == 0)
+            return bundles[i];
+    }
+    return X509_get_default_cert_file();
+}
+
+static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *settings, const side_t *side)
+{
+    long crl = sl_settings_number(settings, side->crl_check);
 
     memset(source, 0, sizeof(*source));
-    source->ca_file = sl_settings_text(settings, SL_CA_FILE);
-    source->ca_path = sl_settings_text(settings, SL_CA_PATH);
-    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
-    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
-    source->crl_file = sl_settings_text(settings, SL_CRL_FILE);
-    source->crl_path = sl_settings_text(settings, SL_CRL_PATH);
+    source->ca_file = sl_settings_text(settings, side->ca_file);
+    if (source->ca_file && sl_row(side->ca_file)->words && !strcasecmp(source->ca_file, SL_SYSTEM_CAS))
+        source->ca_file = system_cas();
+    source->ca_path = sl_settings_text(settings, side->ca_path);
+    source->crl_file = sl_settings_text(settings, side->crl_file);
+    source->crl_path = sl_settings_text(settings, side->crl_path);
     source->crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
     source->crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
-    source->ca_file_origin = sl_settings_origin(settings, SL_CA_FILE);
-    source->ca_path_origin = sl_settings_origin(settings, SL_CA_PATH);
+    source->ca_file_origin = sl_settings_origin(settings, side->ca_file);
+    source->ca_path_origin = sl_settings_origin(settings, side->ca_path);
+    source->crl_file_origin = sl_settings_origin(settings, side->crl_file);
+    source->crl_path_origin = sl_settings_origin(settings, side->crl_path);
+    source->crl_check_origin = sl_settings_origin(settings, side->crl_check);
+}
+
+void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    fill_trust_source(source, settings, &server_side);
+    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
+    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
     source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
     source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
-    source->crl_file_origin = sl_settings_origin(settings, SL_CRL_FILE);
-    source->crl_path_origin = sl_settings_origin(settings, SL_CRL_PATH);
-    source->crl_check_origin = sl_settings_origin(settings, SL_CRL_CHECK);
 }
 
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
@@ -186,12 +223,15 @@ static void set_trust(const sl_compile_t *in, apr_int64_t now)
     sl_profile_t *profile = in->profile;
     sl_trust_source_t source;
 
-    sl_profile_trust_source(&source, in->settings);
+    if (in->side == &client_side)
+        fill_trust_source(&source, in->settings, in->side);
+    else
+        sl_profile_trust_source(&source, in->settings);
     if (sl_trust_new(&profile->trust, &source, now, in->scratch, in->problems) != APR_SUCCESS)
         return;
     if (profile->trust->store)
         SSL_CTX_set1_cert_store(profile->ctx, profile->trust->store);
-    if (profile->trust->names)
+    if (profile->trust->names && in->side == &server_side)
         SSL_CTX_set_client_CA_list(profile->ctx, SSL_dup_CA_list(profile->trust->names));
 }
 
@@ -283,18 +323,17 @@ static void set_srp(const sl_compile_t *in)
              "SRP verifiers: %s: %s", path, reason);
 }
 
-sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+/* An empty profile; NULL if OpenSSL makes none, which is told. */
+static sl_profile_t *make_empty(const SSL_METHOD *method, int weight, const sl_settings_t *settings, const char *host,
+                                apr_pool_t *scratch, sl_problems_t *problems)
 {
     sl_profile_t *profile = calloc(1, sizeof(*profile));
-    sl_compile_t in = {settings, host, profile, scratch, problems};
-    const char *digest = sl_settings_digest(settings, SL_FOR_AUTH, scratch);
-    int errors = problems->errors;
+    const char *digest = sl_settings_digest(settings, weight, scratch);
 
     if (!profile)
         abort();
     sl_refcount_init(&profile->holders);
-    profile->ctx = SSL_CTX_new(TLS_server_method());
+    profile->ctx = SSL_CTX_new(method);
     if (!profile->ctx) {
         sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, host, NULL, "OpenSSL makes no SSL_CTX: %s",
                         sl_openssl_error_take(scratch));
@@ -302,6 +341,26 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
         return NULL;
     }
     EVP_Digest(digest, strlen(digest), profile->scope, NULL, EVP_sha256(), NULL);
+    return profile;
+}
+
+static sl_profile_t *finish(sl_profile_t *profile, int errors)
+{
+    if (!errors)
+        return profile;
+    sl_profile_release(profile);
+    return NULL;
+}
+
+sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_profile_t *profile = make_empty(TLS_server_method(), SL_FOR_AUTH, settings, host, scratch, problems);
+    sl_compile_t in = {&server_side, settings, host, profile, scratch, problems};
+    int errors = problems->errors;
+
+    if (!profile)
+        return NULL;
     set_versions(&in);
     set_suites(&in);
     set_options(&in);
@@ -316,11 +375,88 @@ sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, ap
         profile->tickets_by_client = 1;
     }
     profile->has_own_certificate = SSL_CTX_get0_certificate(profile->ctx) != NULL;
-    if (problems->errors > errors) {
-        sl_profile_release(profile);
+    return finish(profile, problems->errors - errors);
+}
+
+/* ---- the side that connects to backends ---- */
+
+/* As mod_ssl combines the two: CN off by itself switches names off as well, and so does Name off. */
+static sl_check_name_t check_name_of(const sl_settings_t *settings)
+{
+    long name = sl_settings_number(settings, SL_PROXY_CHECK_NAME), cn = sl_settings_number(settings, SL_PROXY_CHECK_CN);
+
+    if (name != 0 && (cn != 0 || name == 1))
+        return SL_CHECK_NAMES;
+    return cn == 1 ? SL_CHECK_FIRST_CN : SL_CHECK_NO_NAME;
+}
+
+static void warn_of_trust(const sl_compile_t *in)
+{
+    const sl_profile_t *profile = in->profile;
+    sl_origin_t origin = sl_settings_origin(in->settings, SL_PROXY_VERIFY);
+
+    if (profile->verify_mode == SL_VERIFY_NONE && !profile->pins)
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0160", &origin, in->host,
+                        "Set SSLProxyVerify require and SSLProxyCACertificateFile, to a file or to system, or "
+                        "SecureLayerProxyPin",
+                        "backends are not verified: whoever is on the way to them can read and change everything");
+    if (profile->verify_mode != SL_VERIFY_NONE && profile->verify_mode != SL_VERIFY_OPTIONAL_NO_CA &&
+        (!profile->trust || !profile->trust->store))
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0161", &origin, in->host,
+                        "Set SSLProxyCACertificateFile to the CA of your backends, or to system",
+                        "backends are verified, but no CA to check them against is configured");
+}
+
+/* Where nobody looks at the chain it need not be built. */
+static int accept_any(X509_STORE_CTX *store, void *unused)
+{
+    (void)store;
+    (void)unused;
+    return 1;
+}
+
+static void set_client_options(const sl_compile_t *in)
+{
+    SSL_CTX *ctx = in->profile->ctx;
+    const char *wanted = sl_settings_text(in->settings, SL_PROXY_GROUPS);
+    const char *groups = wanted ? sl_profile_known_groups(wanted, in->scratch) : NULL;
+
+    SSL_CTX_set_options(ctx, SSL_OP_ALL | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_mode(ctx,
+                     SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_clear_mode(ctx, SSL_MODE_AUTO_RETRY);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    if (groups)
+        SSL_CTX_set1_groups_list(ctx, groups);
+}
+
+sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_profile_t *profile = make_empty(TLS_client_method(), SL_IN_CLIENT_PROFILE, settings, host, scratch, problems);
+    sl_compile_t in = {&client_side, settings, host, profile, scratch, problems};
+    int errors = problems->errors;
+
+    if (!profile)
         return NULL;
-    }
-    return profile;
+    set_versions(&in);
+    set_suites(&in);
+    set_client_options(&in);
+    profile->verify_mode = (int)sl_settings_number(settings, SL_PROXY_VERIFY);
+    profile->verify_depth = (int)sl_settings_number(settings, SL_PROXY_VERIFY_DEPTH);
+    profile->crl_missing_ok = (sl_settings_number(settings, SL_PROXY_CRL_CHECK) & SL_CRL_MISSING_OK) != 0;
+    profile->check_name = check_name_of(settings);
+    profile->check_expire = sl_settings_number(settings, SL_PROXY_CHECK_EXPIRE) != 0;
+    profile->must_staple = sl_settings_number(settings, SL_PROXY_MUST_STAPLE) != 0;
+    profile->pins = sl_settings_get(settings, SL_PROXY_PIN);
+    set_trust(&in, now);
+    if (profile->verify_mode == SL_VERIFY_NONE)
+        SSL_CTX_set_cert_verify_callback(profile->ctx, accept_any, NULL);
+    if (problems->errors == errors)
+        warn_of_trust(&in);
+    if (prepare)
+        prepare(profile->ctx);
+    return finish(profile, problems->errors - errors);
 }
 
 void sl_profile_retain(sl_profile_t *profile)

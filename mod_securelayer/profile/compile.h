@@ -12,6 +12,9 @@
 
 #include <openssl/ssl.h>
 
+/* Which of a backend's names are looked at: none, the first CN, or all after RFC 9525. */
+typedef enum { SL_CHECK_NO_NAME, SL_CHECK_FIRST_CN, SL_CHECK_NAMES } sl_check_name_t;
+
 typedef struct sl_profile_t {
     sl_refcount_t holders;
     SSL_CTX *ctx;
@@ -25,6 +28,11 @@ typedef struct sl_profile_t {
     STACK_OF(X509) *ocsp_responders; /* believed beside the issuer; NULL: none */
     int tickets_by_client;   /* nobody set a number of TLS 1.3 tickets: the connection decides by its client */
     int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */
+    /* of a client */
+    sl_check_name_t check_name;
+    int check_expire;
+    int must_staple;
+    const sl_setting_t *pins; /* borrowed from the settings; NULL: none */
     unsigned char scope[32]; /* SHA-256 of what decides about client certificates: part of the session scope */
 } sl_profile_t;
 
@@ -35,6 +43,10 @@ typedef void (*sl_profile_prepare_t)(SSL_CTX *ctx);
  * NULL if there was an error. `now`: seconds since 1970. */
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
                              sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+/* The same for the side that connects to backends: from the SSLProxy... rows of `settings`, which live as long as the
+ * profile. */
+sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
 /* What the trust of a profile with these settings is built from; text is borrowed from the settings. */
 void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);
 void sl_profile_retain(sl_profile_t *profile);

@@ -10,6 +10,9 @@ struct sl_profile_set_t {
     apr_int64_t now;
     sl_profile_prepare_t prepare;
     int apart;
+    int weight; /* of the rows that count */
+    sl_profile_t *(*compile)(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
 };
 
 static sl_profile_t broken;
@@ -36,21 +39,32 @@ sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_prof
     set->now = now;
     set->prepare = prepare;
     set->apart = 0;
+    set->weight = SL_IN_PROFILE;
+    set->compile = sl_profile_new;
     apr_pool_cleanup_register(pool, set, release_all, apr_pool_cleanup_null);
+    return set;
+}
+
+sl_profile_set_t *sl_profile_set_make_client(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare)
+{
+    sl_profile_set_t *set = sl_profile_set_make(pool, now, prepare);
+
+    set->weight = SL_IN_CLIENT_PROFILE;
+    set->compile = sl_profile_new_client;
     return set;
 }
 
 sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
                                  apr_pool_t *scratch, sl_problems_t *problems)
 {
-    const char *digest = sl_settings_digest(settings, SL_IN_PROFILE, scratch);
+    const char *digest = sl_settings_digest(settings, set->weight, scratch);
     sl_profile_t *profile;
 
     if (set->apart)
         digest = apr_psprintf(scratch, "%u%s", apr_hash_count(set->by_digest), digest);
     profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
     if (!profile) {
-        profile = sl_profile_new(settings, host, set->now, set->prepare, scratch, problems);
+        profile = set->compile(settings, host, set->now, set->prepare, scratch, problems);
         apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
     }
     return profile == &broken ? NULL : profile;

@@ -131,6 +131,28 @@ static const sl_policy_t *policy_of(const sl_settings_t *settings)
     return sl_policy(policy ? policy->number : rows[SL_POLICY].initial);
 }
 
+/* The side that connects to backends has one only where a <Proxy> section says so: mod_ssl's defaults count else. */
+static const sl_policy_t *client_policy_of(const sl_settings_t *settings)
+{
+    const sl_setting_t *policy = sl_settings_get(settings, SL_POLICY);
+
+    return policy ? sl_policy(policy->number) : NULL;
+}
+
+static const char *client_text(const sl_policy_t *policy, sl_row_id_t row)
+{
+    switch (row) {
+    case SL_PROXY_CIPHERS:
+        return policy->ciphers;
+    case SL_PROXY_SUITES:
+        return policy->suites;
+    case SL_PROXY_GROUPS:
+        return policy->groups;
+    default:
+        return NULL;
+    }
+}
+
 long sl_settings_number(const sl_settings_t *settings, sl_row_id_t row)
 {
     const sl_setting_t *setting = sl_settings_get(settings, row);
@@ -141,6 +163,8 @@ long sl_settings_number(const sl_settings_t *settings, sl_row_id_t row)
         return policy_of(settings)->protocols;
     if (row == SL_HONOR_ORDER)
         return policy_of(settings)->honor_order;
+    if (row == SL_PROXY_PROTOCOL && client_policy_of(settings))
+        return client_policy_of(settings)->protocols;
     return rows[row].initial;
 }
 
@@ -154,7 +178,7 @@ const char *sl_settings_text(const sl_settings_t *settings, sl_row_id_t row)
         return policy_of(settings)->ciphers;
     if (row == SL_SUITES)
         return policy_of(settings)->suites;
-    return NULL;
+    return client_policy_of(settings) ? client_text(client_policy_of(settings), row) : NULL;
 }
 
 /* With its length: no text can pass for two others. */

@@ -28,6 +28,7 @@ typedef enum {
     SL_KIND_TEXT,
     SL_KIND_FILE,      /* a regular, non-empty file; relative to the server root */
     SL_KIND_FILES,     /* the same, or the URI of a token's object; each use of the directive adds one */
+    SL_KIND_FILE_OR_URI, /* the same, once */
     SL_KIND_DIR,
     SL_KIND_NOTHING,   /* arguments do not matter */
     SL_KIND_PROTOCOLS, /* SSLProtocol */
@@ -42,6 +43,7 @@ typedef enum {
     SL_KIND_DIALOG,    /* SSLPassPhraseDialog */
     SL_KIND_ENGINE,    /* SSLCryptoDevice */
     SL_KIND_RELOAD,    /* on (-1), off (0) or seconds */
+    SL_KIND_PINS,      /* sha256//BASE64 ...; each adds one */
     SL_KIND_ONE_FLAG,  /* a flag that may not be given both ways */
     SL_KIND_RANDOM_SEED, /* SSLRandomSeed */
     SL_KIND_REMOVED,   /* refused; the words column says why */
@@ -53,6 +55,7 @@ enum {
     SL_DIR = 4,
     SL_HTACCESS_OPTIONS = 8,
     SL_HTACCESS_AUTH = 16,
+    SL_PROXY = 32, /* <Proxy> sections */
     SL_ANYWHERE = SL_SERVER | SL_DIR | SL_HTACCESS_OPTIONS | SL_HTACCESS_AUTH
 };
 
@@ -63,7 +66,7 @@ typedef enum {
     SL_OPTION_BITS, /* SSLOptions: relative words change the inherited set */
 } sl_merge_t;
 
-enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4 };
+enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4, SL_IN_CLIENT_PROFILE = 8 };
 /* With a weight in a question: rows that sections may set do not count. */
 enum { SL_NOT_OF_SECTIONS = 16 };
 
@@ -86,6 +89,10 @@ enum {
     SL_OPT_LEGACY_DN = 32,
     SL_OPT_EXPORT_BASE64_CERT_DATA = 64,
 };
+/* SL_PROXY_CA_FILE: the CAs that the system trusts. */
+#define SL_SYSTEM_CAS "system"
+/* How each of SL_PROXY_PIN begins; 32 bytes in base64 follow. */
+#define SL_PIN_PREFIX "sha256//"
 /* SL_CRL_CHECK's number: an sl_crl_check_t, plus this bit. */
 enum { SL_CRL_MISSING_OK = 16 };
 /* SL_OCSP_ENABLE's number: one of these, plus the bit. */

@@ -235,6 +235,14 @@ static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_f
 }
 
 /* The path is kept also when nothing is there: certificates and keys belong together by their position. */
+/* The URI of a token's object, or the row's word for what stands in no file of its own. */
+static int is_other_place(const sl_arguments_t *in, const char *path)
+{
+    if (in->row->kind == SL_KIND_FILES || in->row->kind == SL_KIND_FILE_OR_URI)
+        return sl_key_uri_is(path);
+    return in->row->words && !strcasecmp(in->row->words, path);
+}
+
 static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
 {
     const char *path;
@@ -243,7 +251,7 @@ static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
     if (rv != APR_SUCCESS)
         return rv;
     path = in->words[0];
-    if (in->row->kind != SL_KIND_FILES || !sl_key_uri_is(path))
+    if (!is_other_place(in, path))
         rv = check_path(in, path, type, &path);
     if (in->row->kind == SL_KIND_FILES)
         set_another(in, path);
@@ -453,7 +461,7 @@ static apr_status_t read_protocols(const sl_arguments_t *in)
             protocols = bits;
         bare = !sign;
     }
-    set_only(in, SL_PROTOCOL, protocols, NULL);
+    set_only(in, in->row->id, protocols, NULL);
     return APR_SUCCESS;
 }
 
@@ -464,11 +472,11 @@ static apr_status_t read_ciphers(const sl_arguments_t *in)
     if (rv != APR_SUCCESS)
         return rv;
     if (in->count == 1)
-        set_only(in, SL_CIPHERS, 0, in->words[0]);
+        set_only(in, in->row->id, 0, in->words[0]);
     else if (!strcmp(in->words[0], "SSL"))
-        set_only(in, SL_CIPHERS, 0, in->words[1]);
-    else if (!strcmp(in->words[0], "TLSv1.3"))
-        set_only(in, SL_SUITES, 0, in->words[1]);
+        set_only(in, in->row->id, 0, in->words[1]);
+    else if (!strcmp(in->words[0], "TLSv1.3")) /* the row's slot, which stands behind it */
+        set_only(in, (sl_row_id_t)(in->row->id + 1), 0, in->words[1]);
     else
         return wrong(in, "knows the protocols SSL and TLSv1.3, not '%s'", in->words[0]);
     return APR_SUCCESS;
@@ -596,6 +604,29 @@ static apr_status_t read_expression(const sl_arguments_t *in)
     return rv;
 }
 
+/* As curl writes them: SHA-256 of the SubjectPublicKeyInfo. */
+static int is_pin(const char *word)
+{
+    unsigned char bytes[48];
+    apr_size_t prefix = strlen(SL_PIN_PREFIX);
+
+    return !strncmp(word, SL_PIN_PREFIX, prefix) && strlen(word + prefix) == 44 && word[prefix + 43] == '=' &&
+           word[prefix + 42] != '=' && EVP_DecodeBlock(bytes, (const unsigned char *)word + prefix, 44) == 33;
+}
+
+static apr_status_t read_pins(const sl_arguments_t *in)
+{
+    apr_status_t rv = want_text(in, 1, INT_MAX);
+
+    for (int i = 0; rv == APR_SUCCESS && i < in->count; i++) {
+        if (!is_pin(in->words[i]))
+            return wrong(in, "'%s' is no pin: write sha256// and the base64 of the SHA-256 of a public key",
+                         in->words[i]);
+        set_another(in, in->words[i]);
+    }
+    return rv;
+}
+
 static apr_status_t read_removed(const sl_arguments_t *in)
 {
     return wrong(in, "%s", in->row->words);
@@ -609,6 +640,8 @@ static const read_kind_t readers[] = {
     [SL_KIND_OCSP_CHECK] = read_ocsp_check, [SL_KIND_URL] = read_url,
     [SL_KIND_CACHE] = read_cache,
     [SL_KIND_EXPRESSION] = read_expression,
+    [SL_KIND_PINS] = read_pins,
+    [SL_KIND_FILE_OR_URI] = read_file,
     [SL_KIND_OPTIONS] = read_options, [SL_KIND_REMOVED] = read_removed,   [SL_KIND_DIALOG] = read_dialog,
     [SL_KIND_RELOAD] = read_reload,
     [SL_KIND_ENGINE] = read_engine,   [SL_KIND_ONE_FLAG] = read_one_flag, [SL_KIND_RANDOM_SEED] = read_random_seed,

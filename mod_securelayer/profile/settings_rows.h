@@ -4,11 +4,12 @@
  * SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)
  *   kind     how the arguments are read (settings.h: SL_KIND_...)
  *   where    contexts: SL_MAIN main server only, SL_SERVER main server and virtual hosts, SL_DIR sections,
- *            SL_HTACCESS_... .htaccess with that AllowOverride class
+ *            SL_HTACCESS_... .htaccess with that AllowOverride class, SL_PROXY <Proxy> sections
  *   merge    what a virtual host's or section's value does to the inherited one
  *   initial  the value when nothing is set (number; flags 0/1; words: index of the word)
  *   words    allowed words, '|' separated; "a=b" makes a a synonym of b
- *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy
+ *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy;
+ *            SL_IN_CLIENT_PROFILE: compiled into the profile of the side that connects to backends
  * SL_SLOT has the same columns for a value that another row's arguments fill; it is no directive of its own. */
 
 /* Certificates and keys */
@@ -37,8 +38,8 @@ SL_ROW(SL_RANDOM_SEED, "SSLRandomSeed", SL_KIND_RANDOM_SEED, SL_MAIN, SL_APPEND,
        "startup, connect and builtin, file:path, exec:path [bytes]: accepted; OpenSSL seeds itself")
 
 /* Versions, suites, library settings */
-SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, "modern|intermediate|old",
-       SL_IN_PROFILE | SL_FOR_SECURITY,
+SL_ROW(SL_POLICY, "SSLPolicy", SL_KIND_WORD, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 1, "modern|intermediate|old",
+       SL_IN_PROFILE | SL_FOR_SECURITY | SL_IN_CLIENT_PROFILE,
        "modern, intermediate, old: protocols, suites and groups that nothing else sets")
 SL_ROW(SL_PROTOCOL, "SSLProtocol", SL_KIND_PROTOCOLS, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_SECURITY, "[+-]TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 all: protocol versions")
@@ -181,6 +182,52 @@ SL_ROW(SL_RENEG_BUFFER_SIZE, "SSLRenegBufferSize", SL_KIND_NUMBER, SL_DIR | SL_H
        2147483647, 131072, NULL, 0, "bytes of a request's body to keep while the client is asked for a certificate")
 SL_ROW(SL_CLIENT_CERT_HEADER, "SecureLayerClientCertHeader", SL_KIND_WORD, SL_SERVER | SL_DIR, SL_CHILD_WINS, 0, 0, 0,
        "off|on|chain", 0, "off, on, chain: the client's certificate in the request header Client-Cert (RFC 9440)")
+
+/* Backends */
+SL_ROW(SL_PROXY_ENGINE, "SSLProxyEngine", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
+       "on, off: whether mod_proxy may speak TLS with backends")
+SL_ROW(SL_PROXY_PROTOCOL, "SSLProxyProtocol", SL_KIND_PROTOCOLS, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, SL_TLS_ALL,
+       NULL, SL_IN_CLIENT_PROFILE, "[+-]TLSv1 TLSv1.1 TLSv1.2 TLSv1.3 all: protocol versions with backends")
+SL_ROW(SL_PROXY_CIPHERS, "SSLProxyCipherSuite", SL_KIND_CIPHERS, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE, "[SSL|TLSv1.3] list: cipher suites with backends")
+SL_SLOT(SL_PROXY_SUITES, "SSLProxyCipherSuite TLSv1.3", SL_KIND_TEXT, 0, SL_CHILD_WINS, 0, 0, 0, NULL,
+        SL_IN_CLIENT_PROFILE, NULL)
+SL_SLOT(SL_PROXY_GROUPS, "SSLPolicy", SL_KIND_TEXT, 0, SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_CLIENT_PROFILE, NULL)
+SL_ROW(SL_PROXY_VERIFY, "SSLProxyVerify", SL_KIND_WORD, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0,
+       "none|optional|require|optional_no_ca|off=none|on=require", SL_IN_CLIENT_PROFILE,
+       "none, optional, require, optional_no_ca: whether a backend's certificate must be of a known CA")
+SL_ROW(SL_PROXY_VERIFY_DEPTH, "SSLProxyVerifyDepth", SL_KIND_NUMBER, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 2147483647,
+       1, NULL, SL_IN_CLIENT_PROFILE, "number: longest chain above a backend's certificate")
+SL_ROW(SL_PROXY_CA_FILE, "SSLProxyCACertificateFile", SL_KIND_FILE, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0,
+       SL_SYSTEM_CAS, SL_IN_CLIENT_PROFILE,
+       "file with the CA certificates that backends are checked against, or system: those of the operating system")
+SL_ROW(SL_PROXY_CA_PATH, "SSLProxyCACertificatePath", SL_KIND_DIR, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE, "directory with hashed CA certificates that backends are checked against")
+SL_ROW(SL_PROXY_CRL_FILE, "SSLProxyCARevocationFile", SL_KIND_FILE, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE, "file with certificate revocation lists of the backends' CAs")
+SL_ROW(SL_PROXY_CRL_PATH, "SSLProxyCARevocationPath", SL_KIND_DIR, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE, "directory with hashed certificate revocation lists of the backends' CAs")
+SL_ROW(SL_PROXY_CRL_CHECK, "SSLProxyCARevocationCheck", SL_KIND_CRL_CHECK, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0,
+       NULL, SL_IN_CLIENT_PROFILE,
+       "none, leaf, chain [no_crl_for_cert_ok]: which certificates of a backend need a revocation list")
+SL_ROW(SL_PROXY_CHECK_EXPIRE, "SSLProxyCheckPeerExpire", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 1,
+       NULL, SL_IN_CLIENT_PROFILE, "on, off: whether a backend's certificate must be in date")
+SL_ROW(SL_PROXY_CHECK_CN, "SSLProxyCheckPeerCN", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 2, NULL,
+       SL_IN_CLIENT_PROFILE, "on, off: whether the first CN of a backend's certificate must be its name; see "
+                             "SSLProxyCheckPeerName")
+SL_ROW(SL_PROXY_CHECK_NAME, "SSLProxyCheckPeerName", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 2, NULL,
+       SL_IN_CLIENT_PROFILE, "on, off: whether a backend's certificate must be for its name")
+SL_ROW(SL_PROXY_IDENTITY_FILE, "SSLProxyMachineCertificateFile", SL_KIND_FILE_OR_URI, SL_SERVER | SL_PROXY,
+       SL_CHILD_WINS, 0, 0, 0, NULL, SL_IN_CLIENT_PROFILE,
+       "file with certificates and their keys to show to backends that ask")
+SL_ROW(SL_PROXY_IDENTITY_PATH, "SSLProxyMachineCertificatePath", SL_KIND_DIR, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0,
+       0, NULL, SL_IN_CLIENT_PROFILE, "directory with such files")
+SL_ROW(SL_PROXY_CHAIN_FILE, "SSLProxyMachineCertificateChainFile", SL_KIND_FILE, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0,
+       0, 0, NULL, SL_IN_CLIENT_PROFILE, "file with the intermediate certificates of those")
+SL_ROW(SL_PROXY_MUST_STAPLE, "SecureLayerProxyMustStaple", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0,
+       NULL, SL_IN_CLIENT_PROFILE, "on, off: whether a backend must staple an OCSP answer that says good")
+SL_ROW(SL_PROXY_PIN, "SecureLayerProxyPin", SL_KIND_PINS, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE, "sha256//base64 ...: public keys, one of which a backend must have")
 
 /* Directives of old, refused with an explanation */
 SL_ROW(SL_LOG, "SSLLog", SL_KIND_REMOVED, SL_ANYWHERE, SL_CHILD_WINS, 0, 0, 0,

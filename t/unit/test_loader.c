@@ -35,7 +35,9 @@ static loaded_t load(apr_pool_t *pool, const char *certificate, const char *key,
                                 1,
                                 {"httpd.conf", 1, "SSLCertificateFile"},
                                 {"httpd.conf", 2, "SSLCertificateKeyFile"},
-                                {"httpd.conf", 3, "SSLCertificateChainFile"}};
+                                {"httpd.conf", 3, "SSLCertificateChainFile"},
+                                0,
+                                0};
 
     return load_source(pool, &source, NULL, NULL);
 }

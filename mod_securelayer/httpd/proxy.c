@@ -1,0 +1,222 @@
+/* The client role in httpd: which settings a connection to a backend gets, the notes that mod_proxy leaves on it, and
+ * the sessions with backends that the threads of a child share.  Filters and machine are those of every connection. */
+#include "httpd/proxy.h"
+
+#include <http_config.h>
+#include <http_log.h>
+#include <http_ssl.h>
+
+#include <apr_strings.h>
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "conn/connect.h"
+#include "httpd/bio_brigade.h"
+#include "httpd/conn_hooks.h"
+#include "httpd/identities.h"
+#include "httpd/log.h"
+#include "httpd/module_config.h"
+#include "httpd/module_hooks.h"
+#include "resume/client_sessions.h"
+
+APLOG_USE_MODULE(sl);
+
+/* Sessions that a child keeps. */
+#define MOST_SESSIONS 4096
+
+static sl_client_sessions_t *sessions; /* of this child */
+
+/* ---- the host of the machine ---- */
+
+static sl_identity_t *get_identity(void *baton, int id)
+{
+    (void)baton;
+    return sl_supply_get(sl_identities_supply(), id);
+}
+
+static int show_ssl(void *baton, SSL *ssl)
+{
+    sl_link_t *link = baton;
+
+    SSL_set_app_data(ssl, link->c);
+    return sl_module_hooks_pre_handshake(link->c, ssl, 1);
+}
+
+static int accept_peer(void *baton, SSL *ssl)
+{
+    sl_link_t *link = baton;
+
+    return sl_module_hooks_proxy_post_handshake(link->c, ssl);
+}
+
+static int put_session(void *baton, SSL_SESSION *session)
+{
+    sl_link_t *link = baton;
+
+    if (sessions)
+        sl_client_sessions_put(sessions, link->session_key, session, apr_time_sec(apr_time_now()));
+    return sessions != NULL;
+}
+
+static sl_host_t host = {
+    .read = sl_brigade_read,
+    .write = sl_brigade_write,
+    .get_identity = get_identity,
+    .show_ssl = show_ssl,
+    .accept_peer = accept_peer,
+    .put_session = put_session,
+};
+
+/* ---- whom it goes to ---- */
+
+static const char *hostname_of(conn_rec *c)
+{
+    const char *name = apr_table_get(c->notes, "proxy-request-hostname");
+    apr_size_t length = name ? strlen(name) : 0;
+
+    if (!length)
+        return NULL;
+    if (name[0] == '[' && name[length - 1] == ']')
+        return apr_pstrmemdup(c->pool, name + 1, length - 2);
+    if (name[length - 1] == '.')
+        return apr_pstrmemdup(c->pool, name, length - 1);
+    return name;
+}
+
+static apr_array_header_t *protocols_of(conn_rec *c)
+{
+    const char *note = apr_table_get(c->notes, "proxy-request-alpn-protos");
+    apr_array_header_t *protocols;
+    char *last, *name;
+
+    if (!note || !*note)
+        return NULL;
+    protocols = apr_array_make(c->pool, 2, sizeof(const char *));
+    for (name = apr_strtok(apr_pstrdup(c->pool, note), ", \t", &last); name; name = apr_strtok(NULL, ", \t", &last))
+        APR_ARRAY_PUSH(protocols, const char *) = name;
+    return protocols;
+}
+
+/* All that makes two connections to a backend alike; a certificate that was renewed is another one. */
+static void set_session_key(sl_link_t *link, const sl_target_t *target, const char *address)
+{
+    const sl_outgoing_t *outgoing = target->outgoing;
+    const char *alpn = target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "";
+    const char *text = apr_psprintf(link->c->pool, "%pp\n%s\n%s\n%s", (const void *)outgoing, address,
+                                    target->name ? target->name : "", alpn);
+
+    for (int i = 0; i < outgoing->identities->nelts; i++) {
+        sl_identity_t *identity = get_identity(link, APR_ARRAY_IDX(outgoing->identities, i, sl_identity_ref_t).id);
+
+        if (identity)
+            text = apr_psprintf(link->c->pool, "%s\n%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT, text, identity->not_before,
+                                identity->not_after);
+        sl_identity_release(identity);
+    }
+    EVP_Digest(text, strlen(text), link->session_key, NULL, EVP_sha256(), NULL);
+}
+
+void sl_proxy_aim(sl_link_t *link)
+{
+    conn_rec *c = link->c;
+    sl_target_t *target = apr_pcalloc(c->pool, sizeof(*target));
+    const char *address = c->client_addr ? apr_psprintf(c->pool, "%s:%u", c->client_ip ? c->client_ip : "?",
+                                                        (unsigned)c->client_addr->port)
+                                         : "a local socket";
+
+    target->outgoing = link->outgoing;
+    target->name = hostname_of(c);
+    target->alpn = protocols_of(c);
+    target->backend =
+        target->name ? apr_psprintf(c->pool, "%s (%s)", ap_escape_logitem(c->pool, target->name), address) : address;
+    set_session_key(link, target, address);
+    if (sessions)
+        target->session = sl_client_sessions_take(sessions, link->session_key, apr_time_sec(apr_time_now()));
+    sl_conn_aim(link->tls, target);
+}
+
+apr_time_t sl_proxy_deadline(const sl_link_t *link)
+{
+    const sl_settings_t *settings = sl_config_of_server(link->c->base_server)->settings;
+
+    return link->tls->started + apr_time_from_sec(sl_settings_number(settings, SL_HANDSHAKE_TIMEOUT));
+}
+
+void sl_proxy_note_handshake(sl_link_t *link)
+{
+    sl_conn_t *tls = link->tls;
+
+    if (tls->state == SL_STATE_OPEN) {
+        apr_table_setn(link->c->notes, "SSL_connect_rv", "ok");
+        ap_log_cerror(APLOG_MARK, APLOG_DEBUG, 0, link->c, "SL0163: handshake complete with backend %s: %s, %s, %s",
+                      tls->target->backend, SSL_get_version(tls->ssl), SSL_get_cipher_name(tls->ssl),
+                      SSL_session_reused(tls->ssl) ? "resumed" : "full");
+        return;
+    }
+    link->c->aborted = 1;
+    if (tls->state != SL_STATE_FAILED)
+        return;
+    /* "err" would have mod_proxy answer 500, as if the fault were here. */
+    apr_table_setn(link->c->notes, "SSL_connect_rv", "failed");
+    if (sessions)
+        sl_client_sessions_drop(sessions, link->session_key);
+    link->failure_told = 1;
+    sl_log_backend_failure(link->c, tls);
+}
+
+void sl_proxy_note_failure(sl_link_t *link)
+{
+    if (link->tls->state != SL_STATE_FAILED || link->failure_told)
+        return;
+    link->failure_told = 1;
+    sl_log_backend_end(link->c, link->tls);
+}
+
+/* ---- hooks ---- */
+
+/* Of the request's section or the worker's, which may have none of our directives; then of the server. */
+static const sl_outgoing_t *outgoing_for(const conn_rec *c, const ap_conf_vector_t *section)
+{
+    const sl_dir_config_t *dir = section ? ap_get_module_config(section, &sl_module) : NULL;
+
+    if (!dir || !dir->has_outgoing)
+        dir = ap_get_module_config(c->base_server->lookup_defaults, &sl_module);
+    return dir ? dir->outgoing : NULL;
+}
+
+/* Before pre_connection, and again each time the connection is used for another request. */
+static int bind_outgoing(conn_rec *c, ap_conf_vector_t *section, int require_ssl)
+{
+    const sl_outgoing_t *outgoing;
+    sl_link_t *link;
+
+    if (!require_ssl)
+        return DECLINED;
+    if (ap_get_module_config(c->conn_config, &sl_module))
+        return OK;
+    outgoing = outgoing_for(c, section);
+    if (!outgoing) {
+        ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c,
+                      "AH01961: TLS with a backend is wanted by %s, but SSLProxyEngine is off there. Set it on, in the "
+                      "virtual host or in its <Proxy> section",
+                      c->base_server->server_hostname ? c->base_server->server_hostname : "a host without ServerName");
+        return DECLINED;
+    }
+    link = sl_conn_hooks_make_link(c, &host);
+    link->outgoing = outgoing;
+    return OK;
+}
+
+static void child_init(apr_pool_t *pool, server_rec *s)
+{
+    (void)s;
+    sessions = sl_client_sessions_make(pool, MOST_SESSIONS);
+}
+
+void sl_proxy_register(apr_pool_t *pool)
+{
+    (void)pool;
+    host.world = sl_world_real();
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_ssl_bind_outgoing(bind_outgoing, NULL, NULL, APR_HOOK_MIDDLE);
+}

@@ -1,0 +1,18 @@
+/* TLS with backends for mod_proxy and whoever else connects to somewhere (ssl_bind_outgoing of http_ssl.h). */
+#ifndef SL_HTTPD_PROXY_H
+#define SL_HTTPD_PROXY_H
+
+#include "httpd/link.h"
+
+/* Before the first step of an outgoing connection: whom it goes to, from the notes that mod_proxy has made by then. */
+void sl_proxy_aim(sl_link_t *link);
+/* Its handshake has ended. Also tells mod_proxy, and the log. */
+void sl_proxy_note_handshake(sl_link_t *link);
+/* A read has failed after that: told once. */
+void sl_proxy_note_failure(sl_link_t *link);
+/* Until when its handshake must be over. */
+apr_time_t sl_proxy_deadline(const sl_link_t *link);
+
+void sl_proxy_register(apr_pool_t *pool);
+
+#endif

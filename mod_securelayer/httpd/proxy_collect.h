@@ -1,0 +1,36 @@
+/* From the SSLProxy... settings of servers and <Proxy> sections to what connects to backends.  In the parent: sections
+ * are noted while the configuration is read, and looked at with the servers. */
+#ifndef SL_HTTPD_PROXY_COLLECT_H
+#define SL_HTTPD_PROXY_COLLECT_H
+
+#include <httpd.h>
+#include <http_config.h>
+
+#include "base/problem.h"
+#include "httpd/module_config.h"
+#include "identity/source.h"
+
+/* A new reading of the configuration begins. */
+void sl_proxy_begin(apr_pool_t *pool);
+/* `dir` belongs to the <Proxy> section that `cmd` is in, and has settings for backends. */
+void sl_proxy_note(cmd_parms *cmd, sl_dir_config_t *dir);
+
+/* How certificates are loaded: appends to `identities` (sl_identity_ref_t), or tells what is wrong. `index` counts the
+ * keys of one side, for pass phrases. */
+typedef void (*sl_proxy_load_t)(void *baton, server_rec *s, const sl_source_t *source, int index, const char *id,
+                                apr_array_header_t *identities);
+
+typedef struct sl_proxy_collect_t {
+    apr_pool_t *pool;    /* of the configuration */
+    apr_pool_t *scratch;
+    sl_problems_t *problems;
+    apr_int64_t now;     /* seconds since 1970 */
+    int ask_modules;     /* those that change an SSL_CTX get theirs */
+    sl_proxy_load_t load;
+    void *baton;
+} sl_proxy_collect_t;
+
+/* Gives each server and section that has SSLProxyEngine on its sl_outgoing_t. */
+void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server);
+
+#endif

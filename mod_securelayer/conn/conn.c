@@ -1,9 +1,6 @@
 /* Making, reading, writing and ending a connection.  The handshake is in machine.c and the steps. */
 #include "conn/conn.h"
 
-#include "conn/connect.h"
-#include "conn/steps.h"
-
 #include "base/text.h"
 #include "crypto/openssl_error.h"
 
@@ -132,7 +129,7 @@ apr_status_t sl_conn_read(sl_conn_t *conn, void *buffer, apr_size_t *length)
         sl_openssl_error_clear();
         conn->read_status = APR_SUCCESS;
         rv = SSL_read_ex(conn->ssl, buffer, size, length);
-        if (conn->renegotiated && !sl_connect_accepts(conn))
+        if (conn->look_again && !conn->look_again(conn))
             break;
         if (rv == 1) {
             conn->barren = 0;

@@ -7,6 +7,7 @@
 
 #include "conn/failure.h"
 #include "conn/host.h"
+#include "conn/target.h"
 #include "hello/client_hello.h"
 #include "vhost/vhost.h"
 
@@ -45,9 +46,10 @@ typedef struct sl_conn_t {
     _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */
     int offers_reauth;         /* the hello offered post-handshake authentication (TLS 1.3) */
-    struct sl_target_t *target; /* the client role (connect.h): there is no hello and no virtual host; else NULL */
+    sl_target_t *target;       /* the client role (connect.h): there is no hello and no virtual host; else NULL */
     SSL_SESSION *fresh_session; /* client role: held until the peer is accepted; else NULL */
-    int renegotiated;          /* client role: the backend did so, and has not been looked at since */
+    int (*look_again)(struct sl_conn_t *conn); /* client role: the backend has renegotiated, and must be accepted anew;
+                                                  else NULL */
     int asked_for_certificate; /* client role: by the backend */
     SSL *ssl;                  /* NULL before SL_STATE_HANDSHAKE and on plain connections */
     apr_status_t read_status;  /* of the host's last read for OpenSSL; APR_SUCCESS if it was not asked since */

@@ -1,8 +1,6 @@
 /* Plain-language explanations, from the failure, the hello and the virtual host's settings.  For httpd/log. */
 #include "conn/hint.h"
 
-#include "conn/connect.h"
-
 #include <apr_strings.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>

@@ -1,6 +1,5 @@
 /* Checks of the peer's certificates beyond OpenSSL's own: the depth, missing revocation lists, what a responder says,
  * optional_no_ca. */
-#include "conn/connect.h"
 #include "conn/steps.h"
 
 #include <openssl/ssl.h>

@@ -329,7 +329,7 @@ int sl_connect_accepts(sl_conn_t *conn)
 {
     const char *reason = wrong_certificate(conn);
 
-    conn->renegotiated = 0;
+    conn->look_again = NULL;
     if (reason) {
         sl_conn_fail(conn, SL_FAIL_BACKEND_CERT, reason);
         return 0;

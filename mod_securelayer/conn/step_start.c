@@ -28,7 +28,7 @@ void sl_step_note_alert(const SSL *ssl, int where, int value)
         *(where & SSL_CB_READ ? &conn->failure.alert_received : &conn->failure.alert_sent) = value & 0xff;
     if (where & SSL_CB_HANDSHAKE_DONE && conn->target && conn->state == SL_STATE_OPEN &&
         SSL_version(ssl) < TLS1_3_VERSION)
-        conn->renegotiated = 1;
+        conn->look_again = sl_connect_accepts;
 }
 
 /* Browsers that speak HTTP/1.1 open several connections at a time, and use each TLS 1.3 ticket once; everybody else

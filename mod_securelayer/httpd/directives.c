@@ -132,9 +132,11 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
     return NULL;
 }
 
+#define IN(where, context, override) ((where) & (context) ? (override) : 0)
 #define CONTEXTS(where)                                                                                                \
-    (((where) & (SL_MAIN | SL_SERVER) ? RSRC_CONF : 0) | ((where) & SL_DIR ? ACCESS_CONF : 0) | ((where) & SL_PROXY ? PROXY_CONF : 0) |                       \
-     ((where) & SL_HTACCESS_OPTIONS ? OR_OPTIONS : 0) | ((where) & SL_HTACCESS_AUTH ? OR_AUTHCFG : 0))
+    (IN(where, SL_MAIN | SL_SERVER, RSRC_CONF) | IN(where, SL_DIR, ACCESS_CONF) |                                      \
+     IN(where, SL_PROXY, PROXY_CONF) | IN(where, SL_HTACCESS_OPTIONS, OR_OPTIONS) |                                    \
+     IN(where, SL_HTACCESS_AUTH, OR_AUTHCFG))
 
 const command_rec sl_directives[] = {
 #define SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)                           \

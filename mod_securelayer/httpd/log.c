@@ -7,7 +7,6 @@
 
 #include <stdatomic.h>
 
-#include "conn/connect.h"
 #include "conn/hint.h"
 #include "hello/alpn.h"
 #include "httpd/module_config.h"
@@ -97,7 +96,7 @@ void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn)
         return;
     tell_left_out(c, left_out);
     ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c,
-                  "SL0162: no TLS with backend %s (%s): name checked: %s; alert sent: %s, received: %s%s%s; %s",
+                  "SL0172: no TLS with backend %s (%s): name checked: %s; alert sent: %s, received: %s%s%s; %s",
                   conn->target->backend, sl_failure_word(failure->reason),
                   conn->target->name ? ap_escape_logitem(c->pool, conn->target->name) : "none",
                   sl_failure_alert(c->pool, failure->alert_sent), sl_failure_alert(c->pool, failure->alert_received),
@@ -108,7 +107,7 @@ void sl_log_backend_end(conn_rec *c, const sl_conn_t *conn)
 {
     ap_log_cerror(
         APLOG_MARK, APLOG_INFO, 0, c,
-        "SL0164: the connection with backend %s broke off, what it sent may not be all: alert received: %s%s%s",
+        "SL0174: the connection with backend %s broke off, what it sent may not be all: alert received: %s%s%s",
         conn->target->backend, sl_failure_alert(c->pool, conn->failure.alert_received),
         conn->failure.detail ? "; " : "", conn->failure.detail ? conn->failure.detail : "");
 }

@@ -16,6 +16,7 @@
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/proxy.h"
+#include "httpd/proxy_hooks.h"
 #include "httpd/request_check.h"
 #include "httpd/sessions.h"
 #include "httpd/ssl_api.h"
@@ -34,6 +35,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);
     sl_proxy_register(pool);
+    sl_proxy_hooks_register(pool);
     sl_client_ocsp_register(pool);
     sl_filter_in_register();
     sl_filter_out_register();

@@ -1,18 +1,18 @@
-/* The client role in httpd: which settings a connection to a backend gets, the notes that mod_proxy leaves on it, and
- * the sessions with backends that the threads of a child share.  Filters and machine are those of every connection. */
+/* The client role in httpd: the notes that mod_proxy leaves on a connection to a backend, and the sessions with
+ * backends that the threads of a child share.  Called by conn_hooks; filters and machine are those of every
+ * connection. */
 #include "httpd/proxy.h"
 
 #include <http_config.h>
 #include <http_log.h>
-#include <http_ssl.h>
 
 #include <apr_strings.h>
 #include <openssl/evp.h>
 #include <string.h>
 
 #include "conn/connect.h"
+#include "crypto/cert_text.h"
 #include "httpd/bio_brigade.h"
-#include "httpd/conn_hooks.h"
 #include "httpd/identities.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -109,8 +109,7 @@ static void set_session_key(sl_link_t *link, const sl_target_t *target, const ch
         sl_identity_t *identity = get_identity(link, APR_ARRAY_IDX(outgoing->identities, i, sl_identity_ref_t).id);
 
         if (identity)
-            text = apr_psprintf(link->c->pool, "%s\n%" APR_INT64_T_FMT "-%" APR_INT64_T_FMT, text, identity->not_before,
-                                identity->not_after);
+            text = apr_pstrcat(link->c->pool, text, "\n", sl_cert_text_sha256(link->c->pool, identity->leaf), NULL);
         sl_identity_release(identity);
     }
     EVP_Digest(text, strlen(text), link->session_key, NULL, EVP_sha256(), NULL);
@@ -148,7 +147,7 @@ void sl_proxy_note_handshake(sl_link_t *link)
 
     if (tls->state == SL_STATE_OPEN) {
         apr_table_setn(link->c->notes, "SSL_connect_rv", "ok");
-        ap_log_cerror(APLOG_MARK, APLOG_DEBUG, 0, link->c, "SL0163: handshake complete with backend %s: %s, %s, %s",
+        ap_log_cerror(APLOG_MARK, APLOG_DEBUG, 0, link->c, "SL0173: handshake complete with backend %s: %s, %s, %s",
                       tls->target->backend, SSL_get_version(tls->ssl), SSL_get_cipher_name(tls->ssl),
                       SSL_session_reused(tls->ssl) ? "resumed" : "full");
         return;
@@ -174,37 +173,9 @@ void sl_proxy_note_failure(sl_link_t *link)
 
 /* ---- hooks ---- */
 
-/* Of the request's section or the worker's, which may have none of our directives; then of the server. */
-static const sl_outgoing_t *outgoing_for(const conn_rec *c, const ap_conf_vector_t *section)
+const sl_host_t *sl_proxy_host(void)
 {
-    const sl_dir_config_t *dir = section ? ap_get_module_config(section, &sl_module) : NULL;
-
-    if (!dir || !dir->has_outgoing)
-        dir = ap_get_module_config(c->base_server->lookup_defaults, &sl_module);
-    return dir ? dir->outgoing : NULL;
-}
-
-/* Before pre_connection, and again each time the connection is used for another request. */
-static int bind_outgoing(conn_rec *c, ap_conf_vector_t *section, int require_ssl)
-{
-    const sl_outgoing_t *outgoing;
-    sl_link_t *link;
-
-    if (!require_ssl)
-        return DECLINED;
-    if (ap_get_module_config(c->conn_config, &sl_module))
-        return OK;
-    outgoing = outgoing_for(c, section);
-    if (!outgoing) {
-        ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c,
-                      "AH01961: TLS with a backend is wanted by %s, but SSLProxyEngine is off there. Set it on, in the "
-                      "virtual host or in its <Proxy> section",
-                      c->base_server->server_hostname ? c->base_server->server_hostname : "a host without ServerName");
-        return DECLINED;
-    }
-    link = sl_conn_hooks_make_link(c, &host);
-    link->outgoing = outgoing;
-    return OK;
+    return &host;
 }
 
 static void child_init(apr_pool_t *pool, server_rec *s)
@@ -218,5 +189,4 @@ void sl_proxy_register(apr_pool_t *pool)
     (void)pool;
     host.world = sl_world_real();
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
-    ap_hook_ssl_bind_outgoing(bind_outgoing, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -1,9 +1,11 @@
-/* TLS with backends for mod_proxy and whoever else connects to somewhere (ssl_bind_outgoing of http_ssl.h). */
+/* Connections to backends: whom they go to, how their handshakes end.  proxy_hooks makes them. */
 #ifndef SL_HTTPD_PROXY_H
 #define SL_HTTPD_PROXY_H
 
 #include "httpd/link.h"
 
+/* Of the machine; the baton is an sl_link_t. */
+const sl_host_t *sl_proxy_host(void);
 /* Before the first step of an outgoing connection: whom it goes to, from the notes that mod_proxy has made by then. */
 void sl_proxy_aim(sl_link_t *link);
 /* Its handshake has ended. Also tells mod_proxy, and the log. */

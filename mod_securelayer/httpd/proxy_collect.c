@@ -1,5 +1,5 @@
-/* The one pass over servers and <Proxy> sections for TLS with backends.  Called by collect_vhosts.c, which lends its way
- * of loading certificates; sections are noted by directives.c. */
+/* The one pass over servers and <Proxy> sections for TLS with backends.  Called by collect_vhosts.c, which lends its
+ * way of loading certificates; sections are noted by directives.c. */
 #include "httpd/proxy_collect.h"
 
 #include <apr_file_info.h>
@@ -210,7 +210,7 @@ static sl_outgoing_t *make_outgoing(const pass_t *pass, const sl_settings_t *set
     outgoing->identities = apr_array_make(pass->in->pool, 1, sizeof(sl_identity_ref_t));
     take_identities(&side);
     if (pass->in->ask_modules && !sl_module_hooks_init_server(s, pass->in->pool, 1, profile->ctx))
-        sl_problems_add(pass->in->problems, SL_PROBLEM_ERROR, "SL0017", NULL, id, "See the messages of that module",
+        sl_problems_add(pass->in->problems, SL_PROBLEM_ERROR, "SL0175", NULL, id, "See the messages of that module",
                         "another module does not let it start");
     return outgoing;
 }

@@ -396,13 +396,13 @@ static void warn_of_trust(const sl_compile_t *in)
     sl_origin_t origin = sl_settings_origin(in->settings, SL_PROXY_VERIFY);
 
     if (profile->verify_mode == SL_VERIFY_NONE && !profile->pins)
-        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0160", &origin, in->host,
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0170", &origin, in->host,
                         "Set SSLProxyVerify require and SSLProxyCACertificateFile, to a file or to system, or "
                         "SecureLayerProxyPin",
                         "backends are not verified: whoever is on the way to them can read and change everything");
     if (profile->verify_mode != SL_VERIFY_NONE && profile->verify_mode != SL_VERIFY_OPTIONAL_NO_CA &&
         (!profile->trust || !profile->trust->store))
-        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0161", &origin, in->host,
+        sl_problems_add(in->problems, SL_PROBLEM_WARNING, "SL0171", &origin, in->host,
                         "Set SSLProxyCACertificateFile to the CA of your backends, or to system",
                         "backends are verified, but no CA to check them against is configured");
 }

@@ -92,6 +92,7 @@ my %settings = (
     suite13     => "SSLProxyProtocol TLSv1.3\nSSLProxyCipherSuite TLSv1.3 TLS_CHACHA20_POLY1305_SHA256",
     off         => 'SSLProxyEngine off',
     machine     => "SSLProxyMachineCertificateFile $dir/ann",
+    'machine/12' => "SSLProxyMachineCertificateFile $dir/ann\nSSLProxyProtocol TLSv1.2",
     'key-first' => "SSLProxyMachineCertificateFile $dir/key-first",
     two         => "SSLProxyMachineCertificateFile $dir/two",
     lone        => "SSLProxyMachineCertificateFile $dir/lone",

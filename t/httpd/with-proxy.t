@@ -1,4 +1,4 @@
-# TLS in front of mod_proxy: bodies both ways, tunnels (Upgrade by mod_proxy_http and mod_proxy_wstunnel, CONNECT) in which
+# TLS in front of mod_proxy, and with its backends: bodies both ways, tunnels (Upgrade by mod_proxy_http and mod_proxy_wstunnel, CONNECT) in which
 # every byte goes through at once and each side can end it, and backends that break off.
 use strict;
 use warnings;
@@ -23,11 +23,24 @@ $origin->file('docs/file', pattern(3000001));
 scripts($origin);
 $origin->start_ok or BAIL_OUT('the origin does not start');
 
+# The same backends behind TLS.
+my $middle_cert = SL::Certs->new->server('middle.test', names => ['IP:127.0.0.1']);
+my $middle = SL::Httpd->new(modules => [qw(proxy proxy_http proxy_wstunnel)], name => 'middle');
+$middle->config(<<"CONF" . tls_host('middle.test', $middle_cert));
+Listen 127.0.0.1:\${port_https}
+ProxyPass /origin/ http://127.0.0.1:${\ $origin->port('http') }/
+ProxyPass /short http://127.0.0.1:${\ $backend->port }/short
+ProxyPass /http/ http://127.0.0.1:${\ $backend->port }/ upgrade=ANY
+ProxyPass /ws/ ws://127.0.0.1:${\ $backend->port }/
+CONF
+$middle->start_ok or BAIL_OUT('the TLS backend does not start');
+
 sub start_proxy {
     my ($mpm) = @_;
     my $httpd = SL::Httpd->new(mpm => $mpm, modules => [qw(proxy proxy_http proxy_connect proxy_wstunnel)]);
     my $to = 'http://127.0.0.1:' . $origin->port('http');
     my $ws = '127.0.0.1:' . $backend->port;
+    my $tls = '127.0.0.1:' . $middle->port('https');
     $httpd->config(<<"CONF" . tls_host('one.test', $cert));
 Listen 127.0.0.1:\${port_https}
 ProxyRequests On
@@ -36,29 +49,35 @@ ProxyPass /origin/ $to/
 ProxyPass /short http://$ws/short
 ProxyPass /http/ http://$ws/ upgrade=ANY
 ProxyPass /ws/ ws://$ws/
+SSLProxyEngine on
+SSLProxyVerify require
+SSLProxyCACertificateFile ${\ SL::Certs->new->ca('ca') }
+ProxyPass /tls/http/ https://$tls/http/ upgrade=ANY
+ProxyPass /tls/ws/ wss://$tls/ws/
+ProxyPass /tls/ https://$tls/
 CONF
     $httpd->start_ok or BAIL_OUT('httpd does not start');
     return ($httpd, SL::Client->new(port => $httpd->port('https')));
 }
 
 sub bodies {
-    my ($client) = @_;
+    my ($client, $way) = @_;
     my $dir = scratch_dir('proxy');
-    is(digest_of($client->curl('https://one.test/origin/file')->{body}), digest(3000001), 'a file comes through');
-    is(digest_of($client->curl('https://one.test/origin/cgi-bin/bytes.pl?5000000')->{body}), digest(5000000), '... a program\'s output');
+    is(digest_of($client->curl("https://one.test$way/origin/file")->{body}), digest(3000001), 'a file comes through');
+    is(digest_of($client->curl("https://one.test$way/origin/cgi-bin/bytes.pl?5000000")->{body}), digest(5000000), '... a program\'s output');
     spew("$dir/body", pattern(4000000));
-    is($client->curl('https://one.test/origin/cgi-bin/digest.pl', args => ['-T', "$dir/body"])->{body}, digest(4000000), '... a body');
-    is($client->curl('https://one.test/origin/cgi-bin/digest.pl', args => ['-T', "$dir/body", '-H', 'Transfer-Encoding: chunked'])->{body},
+    is($client->curl("https://one.test$way/origin/cgi-bin/digest.pl", args => ['-T', "$dir/body"])->{body}, digest(4000000), '... a body');
+    is($client->curl("https://one.test$way/origin/cgi-bin/digest.pl", args => ['-T', "$dir/body", '-H', 'Transfer-Encoding: chunked'])->{body},
         digest(4000000), '... in chunks');
     my $stream = $client->tls('one.test');
-    $stream->send("GET /origin/cgi-bin/steps.pl?p,3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
+    $stream->send("GET $way/origin/cgi-bin/steps.pl?p,3 HTTP/1.1\r\nHost: one.test\r\n\r\n");
     for my $step (1 .. 3) {
         ok($stream->read_until(qr/step $step\n/), "... what a program has flushed, step $step");
         spew($origin->root . "/work/p.$step", '');
     }
     $stream->close;
     unlink glob $origin->root . '/work/p.*';
-    my $r = $client->curl('https://one.test/short');
+    my $r = $client->curl("https://one.test$way/short");
     is($r->{status}, 18, 'a backend breaks off: the client learns it');
     return;
 }
@@ -161,11 +180,12 @@ sub connect_tunnel {
 
 for my $mpm (qw(event worker prefork)) {
     my ($httpd, $client) = start_proxy($mpm);
-    subtest "$mpm: bodies", sub { bodies($client) };
-    subtest "$mpm: tunnels of $_", sub { tunnels($client, $_) } for '/http', '/ws';
+    subtest "$mpm: bodies by $_/", sub { bodies($client, $_) } for '', '/tls';
+    subtest "$mpm: tunnels of $_", sub { tunnels($client, $_) } for '/http', '/ws', $mpm eq 'worker' ? () : ('/tls/http', '/tls/ws');
     subtest "$mpm: CONNECT", sub { connect_tunnel($client) };
     is($client->curl('https://one.test/origin/file')->{code}, 200, "$mpm: it still serves");
     $httpd->stop;
 }
+$middle->stop;
 $origin->stop;
 done_testing;

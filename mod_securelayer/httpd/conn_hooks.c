@@ -233,7 +233,7 @@ apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block)
 /* ---- hooks ---- */
 
 static int child_ends;
-static SSL *volatile left; /* for those who look for leaks */
+static SSL *volatile left; /* each knows the one before it: for those who look for leaks */
 
 /* Runs before the connections' pools go. */
 static apr_status_t note_end_of_child(void *unused)
@@ -250,7 +250,8 @@ static apr_status_t forget_link(void *baton)
     sl_link_t *link = baton;
 
     (void)sl_parking_leave(link);
-    if (child_ends) {
+    if (child_ends && link->tls->ssl) {
+        SSL_set_app_data(link->tls->ssl, left);
         left = link->tls->ssl;
         link->tls->ssl = NULL;
     }

@@ -171,6 +171,8 @@ const char *sl_hint_backend(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_ALPN:
         return "the backend does not speak the application protocol that the proxy needs";
     case SL_FAIL_BACKEND_CERT:
+        if (conn->revocation)
+            return apr_psprintf(pool, "the backend's certificate was not accepted: %s", conn->revocation);
         if (conn->verify_error != X509_V_OK)
             return apr_psprintf(pool, "the backend's certificate was not accepted: %s",
                                 X509_verify_cert_error_string(conn->verify_error));

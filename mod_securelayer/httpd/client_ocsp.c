@@ -1,4 +1,5 @@
-/* Is a client's certificate revoked?  conn/peer.c asks here once the chain and its CRLs are in order.
+/* Is a certificate of a client, or of a backend, revoked?  conn/peer.c asks here once the chain and its CRLs are in
+ * order.
  *
  * The thread of the handshake waits for the responder: OpenSSL's verification can't be left and taken up again. No more
  * than one asks about the same certificate, none waits longer than SSLOCSPResponderTimeout or past the handshake's
@@ -14,11 +15,28 @@
 
 #include "crypto/cert_text.h"
 #include "httpd/module_config.h"
+#include "httpd/proxy_collect.h"
 #include "ocsp/answers.h"
 
 APLOG_USE_MODULE(sl);
 
 static sl_answers_t *answers; /* of this child; NULL if no virtual host asks */
+
+static const sl_profile_t *profile_of(const sl_link_t *link)
+{
+    return link->outgoing ? link->outgoing->profile : link->tls->vhost->profile;
+}
+
+/* How responders are asked; what the virtual host says of the certificates of clients is not for those of backends. */
+static const sl_settings_t *settings_of(const sl_link_t *link)
+{
+    return link->outgoing ? sl_config_of_server(link->c->base_server)->settings : link->tls->vhost->settings;
+}
+
+static const char *first_of(const apr_array_header_t *urls)
+{
+    return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : NULL;
+}
 
 static const char *responder_for(const sl_settings_t *settings, X509 *cert, apr_pool_t *pool)
 {
@@ -28,7 +46,7 @@ static const char *responder_for(const sl_settings_t *settings, X509 *cert, apr_
     if (sl_settings_number(settings, SL_OCSP_OVERRIDE))
         return fallback;
     urls = sl_ocsp_urls(pool, cert);
-    return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : fallback;
+    return urls->nelts ? first_of(urls) : fallback;
 }
 
 /* For a responder, before the handshake must be over. */
@@ -44,8 +62,7 @@ static apr_interval_time_t time_for(const sl_link_t *link, const sl_settings_t *
 
 static void fill(sl_ask_t *ask, const sl_link_t *link)
 {
-    const sl_vhost_t *vhost = link->tls->vhost;
-    const sl_settings_t *settings = vhost->settings;
+    const sl_settings_t *settings = settings_of(link);
 
     ask->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
     ask->nonce = sl_settings_number(settings, SL_OCSP_NONCE) != 0;
@@ -53,8 +70,8 @@ static void fill(sl_ask_t *ask, const sl_link_t *link)
     ask->rules.now = apr_time_sec(apr_time_now());
     ask->rules.skew = sl_settings_number(settings, SL_OCSP_SKEW);
     ask->rules.max_age = sl_settings_number(settings, SL_OCSP_MAX_AGE);
-    ask->rules.unsigned_ok = sl_settings_number(settings, SL_OCSP_NO_VERIFY) != 0;
-    ask->rules.responders = vhost->profile->ocsp_responders;
+    ask->rules.unsigned_ok = !link->outgoing && sl_settings_number(settings, SL_OCSP_NO_VERIFY) != 0;
+    ask->rules.responders = profile_of(link)->ocsp_responders;
 }
 
 static long judge(sl_ocsp_status_t status, const char *url, const char **words, apr_pool_t *pool)
@@ -67,26 +84,25 @@ static long judge(sl_ocsp_status_t status, const char *url, const char **words, 
 
 static long ask_responder(sl_link_t *link, sl_ask_t *ask, const char **words, apr_pool_t *scratch)
 {
-    const sl_vhost_t *vhost = link->tls->vhost;
     sl_problem_t *why = sl_problem_make(scratch);
     sl_ocsp_status_t status;
     int asked;
 
     fill(ask, link);
-    if (sl_answers_get(answers, &status, vhost->profile->scope, ask, &asked, scratch, why) == APR_SUCCESS)
+    if (sl_answers_get(answers, &status, profile_of(link)->scope, ask, &asked, scratch, why) == APR_SUCCESS)
         return judge(status, ask->url, words, link->c->pool);
     *words = apr_pstrcat(link->c->pool, "no OCSP answer about it: ", sl_problem_text(why, scratch), NULL);
     if (asked)
         ap_log_cerror(APLOG_MARK, APLOG_WARNING, 0, link->c,
-                      "SL0140: OCSP: whether the client certificate of %s is revoked can't be told, so it is refused: "
+                      "SL0140: OCSP: whether the %s certificate of %s is revoked can't be told, so it is refused: "
                       "%s",
+                      link->outgoing ? "backend's" : "client",
                       sl_cert_text_dn_for_log(scratch, ask->cert, SL_DN_SUBJECT), sl_problem_text(why, scratch));
     return X509_V_ERR_APPLICATION_VERIFICATION;
 }
 
 long sl_client_ocsp_check(sl_link_t *link, X509 *cert, X509 *issuer, const char **words)
 {
-    const sl_vhost_t *vhost = link->tls->vhost;
     sl_ask_t ask;
     apr_pool_t *scratch;
     long error = X509_V_ERR_APPLICATION_VERIFICATION;
@@ -95,11 +111,12 @@ long sl_client_ocsp_check(sl_link_t *link, X509 *cert, X509 *issuer, const char 
     memset(&ask, 0, sizeof(ask));
     ask.cert = cert;
     ask.issuer = issuer;
-    ask.url = responder_for(vhost->settings, cert, scratch);
-    if (!ask.url && vhost->profile->ocsp_missing_ok)
+    ask.url = link->outgoing ? first_of(sl_ocsp_urls(scratch, cert)) : responder_for(settings_of(link), cert, scratch);
+    if (!ask.url && profile_of(link)->ocsp_missing_ok)
         error = X509_V_OK;
     else if (!ask.url)
-        *words = "it names no OCSP responder, and SSLOCSPDefaultResponder is not set";
+        *words = link->outgoing ? "it names no OCSP responder"
+                                : "it names no OCSP responder, and SSLOCSPDefaultResponder is not set";
     else if (!issuer || !answers)
         *words = "its issuer is not known, so no OCSP responder can be asked";
     else
@@ -110,6 +127,8 @@ long sl_client_ocsp_check(sl_link_t *link, X509 *cert, X509 *issuer, const char 
 
 static int is_wanted(const server_rec *main_server)
 {
+    if (sl_proxy_asks_responders())
+        return 1;
     for (const server_rec *s = main_server; s; s = s->next) {
         const sl_vhost_t *vhost = sl_config_vhost(s);
 

@@ -13,6 +13,7 @@
 #include "conn/connect.h"
 #include "crypto/cert_text.h"
 #include "httpd/bio_brigade.h"
+#include "httpd/client_ocsp.h"
 #include "httpd/identities.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -49,6 +50,11 @@ static int accept_peer(void *baton, SSL *ssl)
     return sl_module_hooks_proxy_post_handshake(link->c, ssl);
 }
 
+static long check_revocation(void *baton, X509 *cert, X509 *issuer, const char **words)
+{
+    return sl_client_ocsp_check(baton, cert, issuer, words);
+}
+
 static int put_session(void *baton, SSL_SESSION *session)
 {
     sl_link_t *link = baton;
@@ -65,6 +71,7 @@ static sl_host_t host = {
     .show_ssl = show_ssl,
     .accept_peer = accept_peer,
     .put_session = put_session,
+    .check_revocation = check_revocation,
 };
 
 /* ---- whom it goes to ---- */

@@ -40,6 +40,7 @@ typedef struct side_t {
 } side_t;
 
 static apr_array_header_t *sections;
+static int asks_responders;
 
 void sl_proxy_begin(apr_pool_t *pool)
 {
@@ -231,6 +232,7 @@ static void collect_side(const pass_t *pass, sl_dir_config_t *dir, const sl_sett
     profile = sl_profile_set_get(pass->profiles, settings, id, pass->in->scratch, pass->in->problems);
     if (!profile)
         return;
+    asks_responders |= profile->ocsp_check != SL_OCSP_OFF;
     dir->outgoing = apr_hash_get(pass->by_profile, &profile, sizeof(profile));
     if (dir->outgoing)
         return;
@@ -248,6 +250,7 @@ void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
 {
     pass_t pass = {in, sl_profile_set_make_client(in->pool, in->now, sl_connect_prepare), apr_hash_make(in->scratch)};
 
+    asks_responders = 0;
     if (in->ask_modules && sl_module_hooks_has("init_server"))
         sl_profile_set_keep_apart(pass.profiles);
     for (server_rec *s = main_server; s; s = s->next) {
@@ -263,4 +266,9 @@ void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
 
         collect_side(&pass, section->dir, all, section->server, section->name);
     }
+}
+
+int sl_proxy_asks_responders(void)
+{
+    return asks_responders;
 }

@@ -32,5 +32,7 @@ typedef struct sl_proxy_collect_t {
 
 /* Gives each server and section that has SSLProxyEngine on its sl_outgoing_t. */
 void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server);
+/* Has any of them SecureLayerProxyOCSP on? In every process. */
+int sl_proxy_asks_responders(void);
 
 #endif

@@ -390,6 +390,19 @@ static sl_check_name_t check_name_of(const sl_settings_t *settings)
     return cn == 1 ? SL_CHECK_FIRST_CN : SL_CHECK_NO_NAME;
 }
 
+static void set_client_ocsp(const sl_compile_t *in)
+{
+    sl_profile_t *profile = in->profile;
+    long check = sl_settings_number(in->settings, SL_PROXY_OCSP);
+
+    profile->ocsp_check = (int)(check & ~SL_OCSP_MISSING_OK);
+    profile->ocsp_missing_ok = (check & SL_OCSP_MISSING_OK) != 0;
+    if (profile->ocsp_check != SL_OCSP_OFF && profile->verify_mode != SL_VERIFY_REQUIRE &&
+        profile->verify_mode != SL_VERIFY_OPTIONAL)
+        complain(in, SL_PROXY_OCSP, NULL, "Set SSLProxyVerify require",
+                 "a responder can be asked only about certificates that are verified");
+}
+
 static void warn_of_trust(const sl_compile_t *in)
 {
     const sl_profile_t *profile = in->profile;
@@ -450,6 +463,7 @@ sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *h
     profile->must_staple = sl_settings_number(settings, SL_PROXY_MUST_STAPLE) != 0;
     profile->pins = sl_settings_get(settings, SL_PROXY_PIN);
     set_trust(&in, now);
+    set_client_ocsp(&in);
     if (profile->verify_mode == SL_VERIFY_NONE)
         SSL_CTX_set_cert_verify_callback(profile->ctx, accept_any, NULL);
     if (problems->errors == errors)

@@ -226,6 +226,9 @@ SL_ROW(SL_PROXY_CHAIN_FILE, "SSLProxyMachineCertificateChainFile", SL_KIND_FILE,
        0, 0, NULL, SL_IN_CLIENT_PROFILE, "file with the intermediate certificates of those")
 SL_ROW(SL_PROXY_MUST_STAPLE, "SecureLayerProxyMustStaple", SL_KIND_FLAG, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0,
        NULL, SL_IN_CLIENT_PROFILE, "on, off: whether a backend must staple an OCSP answer that says good")
+SL_ROW(SL_PROXY_OCSP, "SecureLayerProxyOCSP", SL_KIND_OCSP_CHECK, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
+       SL_IN_CLIENT_PROFILE,
+       "off, leaf, on [no_ocsp_for_cert_ok]: which certificates of a backend an OCSP responder is asked about")
 SL_ROW(SL_PROXY_PIN, "SecureLayerProxyPin", SL_KIND_PINS, SL_SERVER | SL_PROXY, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_CLIENT_PROFILE, "sha256//base64 ...: public keys, one of which a backend must have")
 

@@ -158,7 +158,7 @@ static void check_record(const sl_settings_t *settings)
         if (row->kind == SL_KIND_NUMBER)
             MUST(number >= row->minimum && number <= row->maximum);
         if (row->kind == SL_KIND_FLAG)
-            MUST(number == 0 || number == 1);
+            MUST(number == 0 || number == 1 || number == row->initial);
         MUST(sl_settings_origin(settings, row->id).directive);
     }
     MUST(sl_settings_text(settings, SL_CIPHERS) && sl_settings_text(settings, SL_SUITES));

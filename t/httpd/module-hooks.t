@@ -6,7 +6,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slurp wait_until slow);
+use SL::Command qw(run slurp wait_until slow);
 use SL::Conf qw(tls_host page);
 use SL::Httpd;
 use SL::Probe;
@@ -86,4 +86,41 @@ for my $who (qw(mod_ssl securelayer)) {
 }
 is_deeply($staple{securelayer}, $staple{mod_ssl}, 'both ask the module the same');
 is($responder->asked, 0, '... and nobody else');
+
+# Backends
+my $back = SL::Httpd->new(tls => 'mod_ssl', name => 'back');
+$back->config("Listen 127.0.0.1:\${port_https}\n" . tls_host('one.test', $cert{'one.test'}));
+page($back, 'one.test');
+$back->start_ok or BAIL_OUT('the backend does not start');
+
+sub proxy {
+    my ($who, @wishes) = @_;
+    my $proxy = SL::Httpd->new(tls => $who, name => "proxy-$who", modules => ['proxy_http'],
+        load => 'LoadModule sl_hooks_module "' . SL::Probe::module('mod_sl_hooks') . '"');
+    my $to = 'https://127.0.0.1:' . $back->port('https');
+    $proxy->config(join '', "Listen 127.0.0.1:\${port_http}\n", map({"SLHook $_\n"} @wishes), "ServerName front.test\nSSLProxyEngine on\n",
+        "SSLProxyCheckPeerName off\nProxyPass / $to/ disablereuse=on\n<Proxy $to/other/>\nSSLProxyVerifyDepth 3\n</Proxy>\n");
+    $proxy->start_ok or BAIL_OUT("$who does not start");
+    return $proxy;
+}
+
+sub status { my ($proxy) = @_; return run(['curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', 'http://127.0.0.1:' . $proxy->port('http') . '/'])->{out} }
+
+my %backends;
+for my $who (qw(mod_ssl securelayer)) {
+    my $proxy = proxy($who);
+    is(status($proxy), 200, "$who: a backend is served");
+    my %hooks = map { $_ => 1 } map { asked($proxy, $_) } qw(init_server pre_handshake proxy_post_handshake);
+    $backends{$who} = [sort keys %hooks];
+    $proxy->stop;
+}
+is_deeply($backends{securelayer}, $backends{mod_ssl}, 'both show a module the same of backends') or diag(explain(\%backends));
+my $rejects = proxy('securelayer', 'reject 1');
+is(status($rejects), 502, 'a module may refuse a backend');
+like($rejects->error_log, qr/SL0172: .*another module does not accept the backend/, '... which is told');
+$rejects->stop;
+my $forbids = proxy('securelayer', 'forbid 1');
+is(status($forbids), 502, '... or the handshake with it');
+$forbids->stop;
+$back->stop;
 done_testing;

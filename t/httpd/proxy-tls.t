@@ -20,6 +20,9 @@ my $aia    = 'authorityInfoAccess=OCSP;URI:' . $responder->url . "\n";
 my $cert   = $certs->server('back.test', names => ['back.test', 'IP:127.0.0.1']);
 my $stapled = $certs->server('stapled.test', extensions => $aia);
 spew("$dir/stapled", slurp($stapled->{full}) . slurp($ca));
+my $revoked = $certs->server('revoked-back.test', extensions => $aia, revoked => 1);
+spew("$dir/locked", slurp($certs->encrypted_key($certs->client('tls-locked')->{key}, 'secret')) . slurp($certs->client('tls-locked')->{cert}), 0600);
+spew("$dir/phrase", "#!/bin/sh\necho secret\n", 0700);
 my ($ann, $bob) = map { $certs->client($_) } qw(tls-ann tls-bob);
 
 sub pin_of {
@@ -37,6 +40,7 @@ my $facts = 'Header set X-Facts "%{SSL_PROTOCOL}s %{SSL_SESSION_RESUMED}s %{SSL_
 my $hosts = '';
 for (['back', 'back.test', $cert, "Protocols h2 http/1.1\nSSLVerifyClient optional\nSSLCACertificateFile $client_ca"],
     ['stapled', 'stapled.test', $stapled, 'SSLUseStapling on'],
+    ['revoked', 'revoked-back.test', $revoked, ''],
     ['v12', 'back.test', $cert, 'SSLProtocol TLSv1.2'],
     ['ids', 'back.test', $cert, "SSLProtocol TLSv1.2\nSSLSessionTickets off"]) {
     my ($port, $name, $with, $more) = @$_;
@@ -71,11 +75,19 @@ my %sections = (
     'pin-other' => ["$good/", 'SecureLayerProxyPin ' . pin_of($stapled->{cert})],
     identity => ["$good/", "SSLProxyMachineCertificateFile $dir/identity"],
     modern   => ["$good/", 'SSLPolicy modern'],
+    'ocsp-revoked'      => qr/certificate was not accepted: the OCSP responder \S+ says it is revoked/,
+    'ocsp-none'         => qr/it names no OCSP responder/,
     'modern-v12' => [$to . $backend->port('v12') . '/', 'SSLPolicy modern'],
     v12      => [$to . $backend->port('v12') . '/', $verify],
     ids      => [$to . $backend->port('ids') . '/', $verify],
     must     => ["$good/", "$verify\nSecureLayerProxyMustStaple on"],
     'must-stapled' => [$to . $backend->port('stapled') . '/', "$verify\nSecureLayerProxyMustStaple on\nSSLProxyCheckPeerName off"],
+    ocsp     => [$to . $backend->port('stapled') . '/', "$verify\nSecureLayerProxyOCSP leaf\nSSLProxyCheckPeerName off"],
+    'ocsp-revoked' => [$to . $backend->port('revoked') . '/', "$verify\nSecureLayerProxyOCSP leaf\nSSLProxyCheckPeerName off"],
+    'ocsp-none'    => ["$good/", "$verify\nSecureLayerProxyOCSP leaf"],
+    'ocsp-none-ok' => ["$good/", "$verify\nSecureLayerProxyOCSP on no_ocsp_for_cert_ok"],
+    locked   => ["$good/", "SSLProxyMachineCertificateFile $dir/locked"],
+    p12      => ["$good/", "SSLProxyMachineCertificateFile $ann->{p12}"],
     odd      => [$to . $odd->port . '/', $verify],
     http     => [$to . $plain->port . '/', ''],
     closes   => [$to . $closes->port . '/', ''],
@@ -85,7 +97,7 @@ my %sections = (
 
 sub config {
     my (%only) = @_;
-    my $text = "Listen 127.0.0.1:\${port_http}\nLogLevel info ssl:debug\nSSLProxyEngine on\nSecureLayerHandshakeTimeout 2\n";
+    my $text = "Listen 127.0.0.1:\${port_http}\nLogLevel info ssl:debug\nSSLProxyEngine on\nSecureLayerHandshakeTimeout 2\nSSLPassPhraseDialog exec:$dir/phrase\n";
     for my $name (sort keys %sections) {
         my ($url, $settings) = @{ $sections{$name} };
         $text .= "<Proxy ${url}$name/>\n$settings\n</Proxy>\n" if $settings;
@@ -118,7 +130,7 @@ sub get {
 # ---- who is let in ----
 
 like($proxy->error_log, qr/SL0170: .*backends are not verified/, 'a proxy that verifies nothing says so at start');
-is(get("/$_/page")->{code}, 200, "$_: served") for qw(plain verified pin pin-ca identity modern kept);
+is(get("/$_/page")->{code}, 200, "$_: served") for qw(plain verified ocsp ocsp-none-ok pin pin-ca identity modern kept);
 my %refused = (
     stranger            => qr/unable to get (?:local )?issuer certificate|self.signed certificate/,
     system              => qr/unable to get (?:local )?issuer certificate|self.signed certificate/,
@@ -162,6 +174,8 @@ is(get('/stranger/page')->{code}, 502, 'a session of one section opens no other'
 # ---- certificates for backends ----
 
 like(get('/identity/page')->{facts}, qr/ tls-ann /, 'the backend gets a certificate');
+like(get('/locked/page')->{facts}, qr/ tls-locked /, '... whose key is encrypted');
+like(get('/p12/page')->{facts}, qr/ tls-ann /, '... from a PKCS#12 file');
 identity($bob);
 ok(wait_until(sub { get('/identity/page')->{facts} =~ / tls-bob / }, 20 * slow()), '... and the new one once the file has changed');
 
@@ -192,6 +206,7 @@ my %wrong = (
     "SSLProxyMachineCertificateFile $ann->{key}" => qr/SSLProxyMachineCertificateFile: .*holds no certificate/,
     'SSLProxyCARevocationCheck leaf'             => qr/AH01899/,
     'SecureLayerProxyPin md5//abc'               => qr/SecureLayerProxyPin: 'md5\/\/abc' is no pin/,
+    'SecureLayerProxyOCSP on'                    => qr/SecureLayerProxyOCSP: .*only about certificates that are verified/,
     'SSLProxyCipherSuite NOTHING'                => qr/AH01898.*no usable cipher suite/,
 );
 for my $line (sort keys %wrong) {

@@ -64,6 +64,13 @@ static int pre_handshake(conn_rec *c, SSL *ssl, int is_proxy)
     return apr_table_get(wishes, "forbid") ? HTTP_FORBIDDEN : DECLINED;
 }
 
+static int proxy_post_handshake(conn_rec *c, SSL *ssl)
+{
+    ap_log_cerror(APLOG_MARK, APLOG_NOTICE, 0, c, "HOOK proxy_post_handshake: %s, outgoing %d",
+                  SSL_is_init_finished(ssl) ? "done" : "too early", c->outgoing);
+    return apr_table_get(wishes, "reject") ? HTTP_FORBIDDEN : OK;
+}
+
 /* Callbacks that a module sets on an SSL find the connection in its app data. */
 static int log_transaction(request_rec *r)
 {
@@ -175,6 +182,7 @@ static void register_hooks(apr_pool_t *p)
     APR_OPTIONAL_HOOK(ssl, init_server, init_server, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_log_transaction(log_transaction, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, pre_handshake, pre_handshake, NULL, NULL, APR_HOOK_MIDDLE);
+    APR_OPTIONAL_HOOK(ssl, proxy_post_handshake, proxy_post_handshake, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, add_cert_files, add_cert_files, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, add_fallback_cert_files, add_fallback, NULL, NULL, APR_HOOK_MIDDLE);
     APR_OPTIONAL_HOOK(ssl, answer_challenge, answer_challenge, NULL, NULL, APR_HOOK_MIDDLE);

@@ -330,6 +330,8 @@ static const row_case_t row_cases[] = {
     DIR_OF(SL_PROXY_IDENTITY_PATH),
     FILE_OF(SL_PROXY_CHAIN_FILE),
     FLAG(SL_PROXY_MUST_STAPLE),
+    GOOD(SL_PROXY_OCSP, "leaf no_ocsp_for_cert_ok", SL_OCSP_LEAF | SL_OCSP_MISSING_OK, NULL),
+    BAD(SL_PROXY_OCSP, "perhaps", "does not know 'perhaps'"),
     GOOD(SL_PROXY_PIN, "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", 0,
          "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
     BAD(SL_PROXY_PIN, "sha1//AAAA", "is no pin"),

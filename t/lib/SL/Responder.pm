@@ -71,6 +71,7 @@ sub index_file {
         last if open $list, '<', $index;
         select undef, undef, undef, 0.01;
     }
+    spew("$self->{dir}/index.$$.attr", "unique_subject = no\n");
     return spew("$self->{dir}/index.$$", do { local $/ = undef; <$list> } // '');
 }
 

@@ -431,15 +431,13 @@ static int speaks_ssl3(void)
     return yes;
 }
 
-/* "TLSv1.2 TLSv1.3" means both; a bare word after [+-] words starts the set anew, as in mod_ssl. */
+/* "TLSv1.2 TLSv1.3" means both; a bare word after [+-] words starts the set anew, as in mod_ssl. No word leaves none,
+ * which is told where it counts. */
 static apr_status_t read_protocols(const sl_arguments_t *in)
 {
-    apr_status_t rv = want(in, 1, INT_MAX);
     long protocols = 0;
     int bare = 0;
 
-    if (rv != APR_SUCCESS)
-        return rv;
     for (int i = 0; i < in->count; i++) {
         const char *word = in->words[i];
         char sign = *word == '+' || *word == '-' ? *word++ : '\0';

@@ -135,7 +135,7 @@ static const row_case_t row_cases[] = {
     BAD(SL_PROTOCOL, "-", "does not know the protocol ''"),
     BAD(SL_PROTOCOL, "SSLv2", "can't switch SSLv2 on"),
     BAD(SL_PROTOCOL, "all +SSLv2", "can't switch SSLv2 on"),
-    BAD(SL_PROTOCOL, "", "takes at least 1 argument"),
+    GOOD(SL_PROTOCOL, "", 0, NULL),
     GOOD(SL_CIPHERS, "HIGH:!aNULL", 0, "HIGH:!aNULL"),
     GOOD(SL_CIPHERS, "SSL HIGH", 0, "HIGH"),
     BAD(SL_CIPHERS, "ssl HIGH", "knows the protocols SSL and TLSv1.3, not 'ssl'"),

@@ -95,6 +95,8 @@ static int choose_identity(SSL *ssl, void *baton)
                               sk_X509_num(identity->chain) > 0 ? identity->chain : NULL, 1) == 1;
     if (!conn->identities)
         conn->identities = apr_array_make(conn->pool, 1, sizeof(sl_identity_t *));
+    if (conn->identities->nelts) /* it has asked before, and may go on to */
+        sl_identity_release(*(sl_identity_t **)apr_array_pop(conn->identities));
     APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = identity;
     return ok;
 }
@@ -313,7 +315,8 @@ static const char *wrong_protocol(sl_conn_t *conn)
     unsigned int length = 0;
 
     SSL_get0_alpn_selected(conn->ssl, &chosen, &length);
-    conn->alpn = length ? apr_pstrmemdup(conn->pool, (const char *)chosen, length) : NULL;
+    if (!conn->alpn && length)
+        conn->alpn = apr_pstrmemdup(conn->pool, (const char *)chosen, length);
     if (!offered)
         return NULL;
     for (int i = 0; i < offered->nelts; i++) {

@@ -88,6 +88,22 @@ SKIP: {
         unlike($httpd->said . $httpd->configtest('-t', '-D', 'DUMP_CERTS')->{out}, qr/471100/, '... and nothing shows the PIN');
         $httpd->stop;
     }
+
+    # Shown to a backend that asks.
+    my $backend = SL::Httpd->new(name => 'backend', modules => ['headers']);
+    $backend->config("Listen 127.0.0.1:\${port_https}\nHeader always set X-Who %{SSL_CLIENT_S_DN_CN}s\n<VirtualHost *:\${port_https}>\nServerName ec.test\nSSLEngine on\n"
+            . "SSLCertificateFile $pair{ec}{full}\nSSLCertificateKeyFile $pair{ec}{key}\nSSLVerifyClient optional_no_ca\n</VirtualHost>\n");
+    $backend->start_ok('a backend starts') or skip 'no backend', 1;
+    my $proxy = SL::Httpd->new(name => 'proxy', modules => ['proxy_http'], env => { SOFTHSM2_CONF => $conf, PKCS11_MODULE_PATH => $softhsm });
+    $proxy->config("Listen 127.0.0.1:\${port_http}\nSSLProxyEngine on\nSSLProxyCheckPeerName off\nSSLProxyMachineCertificateFile \"pkcs11:token=web;object=ec?pin-value=471100\"\n"
+            . 'ProxyPass / https://127.0.0.1:' . $backend->port('https') . "/ disablereuse=on\n");
+    if ($proxy->start_ok('a certificate for backends from the token: httpd starts')) {
+        my $answer = run(['curl', '-s', '-i', 'http://127.0.0.1:' . $proxy->port('http') . '/']);
+        like($answer->{out}, qr/^X-Who: ec\.test\r?$/m, '... and the backend gets it') or diag($proxy->error_log);
+        unlike($proxy->said, qr/471100/, '... and no message has the PIN');
+        $proxy->stop;
+    }
+    $backend->stop;
 }
 
 for my $case (

@@ -105,6 +105,11 @@ void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn)
 
 void sl_log_backend_end(conn_rec *c, const sl_conn_t *conn)
 {
+    /* With TLS 1.3 a backend looks at our certificate when our side of the handshake is over. */
+    if (conn->failure.reason == SL_FAIL_ALERT) {
+        sl_log_backend_failure(c, conn);
+        return;
+    }
     ap_log_cerror(
         APLOG_MARK, APLOG_INFO, 0, c,
         "SL0174: the connection with backend %s broke off, what it sent may not be all: alert received: %s%s%s",

@@ -19,7 +19,8 @@ void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int 
 void sl_log_failure(conn_rec *c, const sl_conn_t *conn);
 /* One line (error) for a backend with which there is no TLS, as often at most. */
 void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn);
-/* One line (info) for a connection with a backend that has ended in an error: what it sent is not all. */
+/* One line (info) for a connection with a backend that has ended in an error: what it sent is not all. An alert is told
+ * as above. */
 void sl_log_backend_end(conn_rec *c, const sl_conn_t *conn);
 
 #endif

@@ -1,5 +1,5 @@
-/* Fuzz target: connections to backends.  The first byte of the input says what the others are (see kinds below), in what
- * pieces they come, and how the stream ends.
+/* Fuzz target: connections to backends.  The first byte of the input says what the others are (see kinds below), in
+ * what pieces they come, and how the stream ends.
  * Beyond memory errors and leaks it checks that every connection comes to a defined end: open until the stream ends, or
  * failed with a reason, a word and a hint.
  * Linked with: t/unit/material.c t/unit/memory_host.c */

@@ -31,9 +31,13 @@ for my $name (sort keys %pair) {
     $token->('--import', "$dir/$name.p8", '--token', 'web', '--label', $name, '--id', sprintf('%02d', ++$id), '--pin', '471100');
 }
 run(['openssl', 'x509', '-in', $pair{ec}{cert}, '-outform', 'DER', '-out', "$dir/ec.der"]);
+my $me = $certs->client('token-client', type => 'ecdsa');
+run(['openssl', 'pkcs8', '-topk8', '-nocrypt', '-in', $me->{key}, '-out', "$dir/me.p8"]);
+$token->('--import', "$dir/me.p8", '--token', 'web', '--label', 'me', '--id', '03', '--pin', '471100');
+run(['openssl', 'x509', '-in', $me->{cert}, '-outform', 'DER', '-out', "$dir/me.der"]);
 my $with_cert = find_program('pkcs11-tool') && $softhsm
-    && !run(['pkcs11-tool', '--module', $softhsm, '--login', '--pin', '471100', '--token-label', 'web', '--write-object', "$dir/ec.der", '--type', 'cert',
-        '--label', 'ec', '--id', '01'], env => { SOFTHSM2_CONF => $conf })->{status};
+    && !grep { run(['pkcs11-tool', '--module', $softhsm, '--login', '--pin', '471100', '--token-label', 'web', '--write-object', "$dir/$_->[0].der", '--type',
+        'cert', '--label', $_->[0], '--id', $_->[1]], env => { SOFTHSM2_CONF => $conf })->{status} } ['ec', '01'], ['me', '03'];
 # The children, who are another user, open the token anew.
 run(['chown', '-R', $user, "$dir/tokens"]) if $> == 0;
 
@@ -95,11 +99,11 @@ SKIP: {
             . "SSLCertificateFile $pair{ec}{full}\nSSLCertificateKeyFile $pair{ec}{key}\nSSLVerifyClient optional_no_ca\n</VirtualHost>\n");
     $backend->start_ok('a backend starts') or skip 'no backend', 1;
     my $proxy = SL::Httpd->new(name => 'proxy', modules => ['proxy_http'], env => { SOFTHSM2_CONF => $conf, PKCS11_MODULE_PATH => $softhsm });
-    $proxy->config("Listen 127.0.0.1:\${port_http}\nSSLProxyEngine on\nSSLProxyCheckPeerName off\nSSLProxyMachineCertificateFile \"pkcs11:token=web;object=ec?pin-value=471100\"\n"
+    $proxy->config("Listen 127.0.0.1:\${port_http}\nSSLProxyEngine on\nSSLProxyCheckPeerName off\nSSLProxyMachineCertificateFile \"pkcs11:token=web;object=me?pin-value=471100\"\n"
             . 'ProxyPass / https://127.0.0.1:' . $backend->port('https') . "/ disablereuse=on\n");
     if ($proxy->start_ok('a certificate for backends from the token: httpd starts')) {
         my $answer = run(['curl', '-s', '-i', 'http://127.0.0.1:' . $proxy->port('http') . '/']);
-        like($answer->{out}, qr/^X-Who: ec\.test\r?$/m, '... and the backend gets it') or diag($proxy->error_log);
+        like($answer->{out}, qr/^X-Who: token-client\r?$/m, '... and the backend gets it') or diag($proxy->error_log);
         unlike($proxy->said, qr/471100/, '... and no message has the PIN');
         $proxy->stop;
     }

@@ -22,6 +22,8 @@ my $stapled = $certs->server('stapled.test', extensions => $aia);
 spew("$dir/stapled", slurp($stapled->{full}) . slurp($ca));
 my $revoked = $certs->server('revoked-back.test', extensions => $aia, revoked => 1);
 spew("$dir/locked", slurp($certs->encrypted_key($certs->client('tls-locked')->{key}, 'secret')) . slurp($certs->client('tls-locked')->{cert}), 0600);
+my $self = $certs->client('tls-self', issuer => 'self');
+spew("$dir/stranger", slurp($self->{cert}) . slurp($self->{key}), 0600);
 spew("$dir/phrase", "#!/bin/sh\necho secret\n", 0700);
 my ($ann, $bob) = map { $certs->client($_) } qw(tls-ann tls-bob);
 
@@ -41,6 +43,7 @@ my $hosts = '';
 for (['back', 'back.test', $cert, "Protocols h2 http/1.1\nSSLVerifyClient optional\nSSLCACertificateFile $client_ca"],
     ['stapled', 'stapled.test', $stapled, 'SSLUseStapling on'],
     ['revoked', 'revoked-back.test', $revoked, ''],
+    ['picky', 'back.test', $cert, "SSLVerifyClient require\nSSLCACertificateFile $client_ca"],
     ['v12', 'back.test', $cert, 'SSLProtocol TLSv1.2'],
     ['ids', 'back.test', $cert, "SSLProtocol TLSv1.2\nSSLSessionTickets off"]) {
     my ($port, $name, $with, $more) = @$_;
@@ -76,6 +79,9 @@ my %sections = (
     identity => ["$good/", "SSLProxyMachineCertificateFile $dir/identity"],
     modern   => ["$good/", 'SSLPolicy modern'],
     'ocsp-revoked'      => qr/certificate was not accepted: the OCSP responder \S+ says it is revoked/,
+    'picky'             => qr/asked for a certificate and got none: see SSLProxyMachineCertificateFile/,
+    'picky-none'        => qr/asked for a certificate and got none: see SSLProxyMachineCertificateFile/,
+    'picky-12'          => qr/asked for a certificate and got none: see SSLProxyMachineCertificateFile/,
     'ocsp-none'         => qr/it names no OCSP responder/,
     'modern-v12' => [$to . $backend->port('v12') . '/', 'SSLPolicy modern'],
     v12      => [$to . $backend->port('v12') . '/', $verify],
@@ -88,6 +94,9 @@ my %sections = (
     'ocsp-none-ok' => ["$good/", "$verify\nSecureLayerProxyOCSP on no_ocsp_for_cert_ok"],
     locked   => ["$good/", "SSLProxyMachineCertificateFile $dir/locked"],
     p12      => ["$good/", "SSLProxyMachineCertificateFile $ann->{p12}"],
+    picky    => [$to . $backend->port('picky') . '/', "SSLProxyMachineCertificateFile $dir/stranger"],
+    'picky-none' => [$to . $backend->port('picky') . '/', ''],
+    'picky-12'   => [$to . $backend->port('picky') . '/', 'SSLProxyProtocol TLSv1.2'],
     odd      => [$to . $odd->port . '/', $verify],
     http     => [$to . $plain->port . '/', ''],
     closes   => [$to . $closes->port . '/', ''],

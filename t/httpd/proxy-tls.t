@@ -116,6 +116,7 @@ sub config {
         my ($url) = @{ $sections{$name} };
         $text .= "ProxyPass /$name/ ${url}$name/ disablereuse=on\n";
     }
+    $text =~ s{^ProxyPass /odd/ .*}{$& timeout=2}m;
     return $text . "ProxyPass /kept/ $good/\nProxyPass /h2/ h2://127.0.0.1:" . $backend->port('back') . "/\n";
 }
 
@@ -198,6 +199,7 @@ is("$whole->{code} $whole->{status} " . length $whole->{body}, '200 0 1000', 'an
 isnt(get("/odd/$_")->{status}, 0, "$_: the client learns that it is not") for qw(cut short);
 like(get('/odd/cut')->{log}, qr/SL0174: .*may not be all/, '... and the log why');
 is(get("/odd/$_")->{code}, 502, "$_: 502") for qw(nothing reset);
+is(get('/odd/stall')->{code}, 502, 'a backend that stalls: 502, after the timeout of its worker');
 is(get('/odd/early', '-T', "$dir/body")->{code}, 403, 'an early answer comes through');
 
 # ---- HTTP/2 ----
@@ -247,7 +249,10 @@ my %servers = (
 my %port = map { $_ => free_port() } sort keys %servers;
 my %pid  = map { $_ => start($servers{$_}->($port{$_}), stdout => "$dir/$_.out", stderr => "$dir/$_.out") } sort keys %servers;
 $proxy = SL::Httpd->new(name => 'others', modules => ['proxy_http', 'proxy_balancer', 'proxy_hcheck']);
-$proxy->config("Listen 127.0.0.1:\${port_http}\nSSLProxyEngine on\n$verify\n"
+my $forward = SL::Httpd->new(name => 'forward', tls => 'none', modules => ['proxy_connect']);
+$forward->config("Listen 127.0.0.1:\${port_http}\nProxyRequests on\nAllowCONNECT " . $backend->port('back') . "\n");
+$forward->start_ok or BAIL_OUT('the forward proxy does not start');
+$proxy->config("Listen 127.0.0.1:\${port_http}\nSSLProxyEngine on\n$verify\nProxyRemote $good http://127.0.0.1:" . $forward->port('http') . "\nProxyPass /via/ $good/ disablereuse=on\n"
     . join('', map { "ProxyPass /$_ https://127.0.0.1:$port{$_}/ disablereuse=on\n" } sort keys %port)
     . "<Proxy balancer://both>\nBalancerMember https://127.0.0.1:$port{nginx} hcmethod=GET hcuri=/ hcinterval=1 hcpasses=1 hcfails=1\n"
     . "BalancerMember https://127.0.0.1:" . $closes->port . " hcmethod=GET hcuri=/ hcinterval=1 hcpasses=1 hcfails=1\n</Proxy>\nProxyPass /both/ balancer://both/\n");
@@ -260,7 +265,10 @@ for my $name (sort keys %port) {
 ok($proxy->wait_for_log(qr/Health check DISABLING https:..127.0.0.1:${\ $closes->port}/), 'the health check finds the member that is down');
 my $served = grep { get('/both/')->{code} == 200 } 1 .. 6;
 is($served, 6, '... and the balancer uses the other one');
+is(get('/via/page')->{code}, 200, 'a backend behind another proxy (CONNECT)') for 1 .. 2;
+like($forward->access_log, qr/CONNECT 127/, '... by which it went');
 $proxy->stop;
+$forward->stop;
 stop_process($pid{$_}, timeout => 5) for sort keys %pid;
 $backend->stop;
 done_testing;

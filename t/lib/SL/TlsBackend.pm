@@ -10,6 +10,7 @@ package SL::TlsBackend;
 #   /short       less than its Content-Length says, and a close_notify
 #   /nothing     closes without an answer
 #   /reset       resets the connection
+#   /stall       never answers
 #   /early       answers 403 before it has read the body, and closes
 # new(undef, says => 'what') speaks no TLS: 'http' answers in clear, 'close' closes at once, 'nothing' waits.
 
@@ -64,6 +65,7 @@ sub serve {
         setsockopt $client, SOL_SOCKET, SO_LINGER, pack('ii', 1, 0);
         POSIX::_exit(0);
     }
+    1 while $path eq '/stall' && sysread $tls, $request, 4096;
     syswrite $tls, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" . 'W' x 1000 if $path eq '/whole' || $path eq '/cut';
     syswrite $tls, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n" . 'S' x 1000 if $path eq '/short';
     syswrite $tls, "HTTP/1.1 403 Forbidden\r\nContent-Length: 6\r\nConnection: close\r\n\r\nenough" if $path eq '/early';

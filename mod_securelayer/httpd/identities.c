@@ -5,9 +5,11 @@
 
 #include <apr_strings.h>
 
+#include "crypto/key_uri.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/reload.h"
+#include "keeper/expiry_job.h"
 #include "keeper/reload_identity.h"
 
 static sl_supply_t *supply;
@@ -75,6 +77,7 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity,
         record->not_before = identity->not_before;
         record->not_after = identity->not_after;
         record->state_entry = -1;
+        record->shown = sl_key_uri_shown(source->certificate, pool);
     }
     if (host)
         add_names(pool, APR_ARRAY_IDX(records, id, sl_identity_record_t).names, host);
@@ -95,6 +98,21 @@ void sl_identities_state(int id, sl_reload_state_t *state)
         state->not_before = record->not_before;
         state->not_after = record->not_after;
     }
+}
+
+/* ---- watching ---- */
+
+/* An sl_expiry_look_t; in the keeper. */
+static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
+{
+    sl_reload_state_t state;
+
+    (void)unused;
+    sl_identities_state(id, &state);
+    what->name = APR_ARRAY_IDX(records, id, sl_identity_record_t).shown;
+    what->not_before = state.not_before;
+    what->not_after = state.not_after;
+    return 1;
 }
 
 /* ---- starting ---- */
@@ -140,6 +158,8 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);
+    if (count)
+        sl_keeper_hooks_add(pool, SL_KEEPER, sl_expiry_job_make(pool, count, look_at_expiry, NULL));
     return APR_SUCCESS;
 }
 

@@ -19,6 +19,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 /* What is known of an identity besides: text and arrays live as long as the configuration. */
 typedef struct sl_identity_record_t {
     sl_source_t source;
+    const char *shown;         /* its place, for messages */
     apr_uint64_t stamp;        /* of its files, taken before they were read (sl_watch_stamp()) */
     apr_array_header_t *names; /* const char *: ServerName and ServerAlias (no patterns) of the hosts that show it */
     apr_int64_t not_before, not_after; /* of the start's */

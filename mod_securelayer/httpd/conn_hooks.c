@@ -47,6 +47,9 @@ APLOG_USE_MODULE(sl);
 /* How long a thread may wait for a close_notify. */
 #define AWAIT_CLOSE apr_time_from_sec(2)
 
+/* Of the connections that a child leaves open at its end, as many are still known. */
+#define MOST_LEFT 256
+
 static int mpm_can_wait;
 
 sl_link_t *sl_link_of(conn_rec *c)
@@ -233,7 +236,8 @@ apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block)
 /* ---- hooks ---- */
 
 static int child_ends;
-static SSL *volatile left; /* each knows the one before it: for those who look for leaks */
+static SSL *volatile left[MOST_LEFT]; /* for those who look for leaks */
+static unsigned left_count;
 
 /* Runs before the connections' pools go. */
 static apr_status_t note_end_of_child(void *unused)
@@ -250,9 +254,8 @@ static apr_status_t forget_link(void *baton)
     sl_link_t *link = baton;
 
     (void)sl_parking_leave(link);
-    if (child_ends && link->tls->ssl) {
-        SSL_set_app_data(link->tls->ssl, left);
-        left = link->tls->ssl;
+    if (child_ends) {
+        left[left_count++ % MOST_LEFT] = link->tls->ssl;
         link->tls->ssl = NULL;
     }
     return APR_SUCCESS;

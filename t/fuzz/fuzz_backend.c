@@ -3,7 +3,8 @@
  * Beyond memory errors and leaks it checks that every connection comes to a defined end: open until the stream ends, or
  * failed with a reason, a word and a hint.
  * Linked with: t/unit/material.c t/unit/memory_host.c */
-#include "memory_host.h"
+#include "edits.h"
+#include "must.h"
 
 #include "conn/connect.h"
 #include "conn/hint.h"
@@ -17,13 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            abort();                                                                                                   \
-    } while (0)
 #define MOST 65536
 
 /* Bits 0 to 2 of the first byte. */
@@ -41,14 +35,13 @@ enum {
 typedef struct backend_t {
     SSL *ssl; /* the other side */
     BIO *to, *from;
-    const uint8_t *edits, *edits_end; /* four bytes each */
+    edits_t edits;
     const uint8_t *staple;
     size_t staple_length;
     int flight;
-    unsigned char waiting[MOST]; /* for the connection */
-    apr_size_t length, taken, piece;
-    apr_status_t end; /* once all is taken */
-    int has_end;
+    memory_wire_t wire; /* to the connection */
+    apr_size_t piece;
+    apr_status_t end; /* of the wire, once all has arrived */
 } backend_t;
 
 /* Made once. */
@@ -59,28 +52,16 @@ static SSL_CTX *server_12, *server_13;
 
 static void queue(backend_t *backend, const void *bytes, apr_size_t length)
 {
-    if (length > MOST - backend->length)
-        length = MOST - backend->length;
-    memcpy(backend->waiting + backend->length, bytes, length);
-    backend->length += length;
+    memory_send(&backend->wire, bytes, length);
+    edit_flight(&backend->edits, &backend->wire, backend->flight++);
+    memory_deliver(&backend->wire, MEMORY_ALL);
 }
 
 static apr_status_t read_host(void *baton, unsigned char *buffer, apr_size_t *length)
 {
     backend_t *backend = baton;
-    apr_size_t left = backend->length - backend->taken;
 
-    if (!left) {
-        *length = 0;
-        return backend->has_end ? backend->end : APR_EAGAIN;
-    }
-    if (*length > left)
-        *length = left;
-    if (*length > backend->piece)
-        *length = backend->piece;
-    memcpy(buffer, backend->waiting + backend->taken, *length);
-    backend->taken += *length;
-    return APR_SUCCESS;
+    return memory_take(&backend->wire, backend->piece, buffer, length);
 }
 
 static apr_status_t write_host(void *baton, const unsigned char *bytes, apr_size_t length)
@@ -193,39 +174,26 @@ static void make_backend(backend_t *backend, SSL_CTX *ctx)
     SSL_set_accept_state(backend->ssl);
 }
 
-static void alter(backend_t *backend, unsigned char *bytes, int length)
-{
-    for (const uint8_t *edit = backend->edits; edit && backend->edits_end - edit >= 4; edit += 4) {
-        int at = edit[1] << 8 | edit[2];
-
-        if (edit[0] == backend->flight && at < length)
-            bytes[at] ^= edit[3];
-    }
-    backend->flight++;
-}
-
 /* What the backend has to say goes to the connection. */
 static void move(backend_t *backend)
 {
     static unsigned char bytes[MOST];
     int length = BIO_read(backend->from, bytes, sizeof(bytes));
 
-    if (length <= 0)
-        return;
-    alter(backend, bytes, length);
-    queue(backend, bytes, (apr_size_t)length);
+    if (length > 0)
+        queue(backend, bytes, (apr_size_t)length);
 }
 
 static void shake(backend_t *backend, sl_conn_t *conn)
 {
     for (int turn = 0; turn < 20; turn++) {
-        apr_size_t before = backend->length;
+        apr_size_t before = backend->wire.sent;
 
         if (conn->state < SL_STATE_OPEN)
             (void)sl_machine_run(conn);
         (void)SSL_do_handshake(backend->ssl);
         move(backend);
-        if (conn->state == SL_STATE_FAILED || (conn->state == SL_STATE_OPEN && before == backend->length))
+        if (conn->state == SL_STATE_FAILED || (conn->state == SL_STATE_OPEN && before == backend->wire.sent))
             return;
     }
 }
@@ -263,8 +231,8 @@ static void act(backend_t *backend, sl_conn_t *conn, int kind, const uint8_t *da
     make_backend(backend, kind == ALTERED_FLIGHTS_13 || kind == BEHIND_HANDSHAKE_13 || kind == STAPLED_13 ? server_13
                                                                                                           : server_12);
     if (kind == ALTERED_FLIGHTS_12 || kind == ALTERED_FLIGHTS_13 || kind == RENEGOTIATING) {
-        backend->edits = data;
-        backend->edits_end = data + size;
+        backend->edits.at = data;
+        backend->edits.end = data + size;
     }
     if (kind == STAPLED_12 || kind == STAPLED_13) {
         backend->staple = data;
@@ -281,7 +249,7 @@ static void act(backend_t *backend, sl_conn_t *conn, int kind, const uint8_t *da
 
 static void check(backend_t *backend, sl_conn_t *conn, apr_pool_t *pool)
 {
-    backend->has_end = 1;
+    memory_cut(&backend->wire, backend->end);
     if (conn->state < SL_STATE_OPEN && sl_machine_run(conn) == SL_WANT_READ) {
         MUST(APR_STATUS_IS_TIMEUP(backend->end));
         sl_conn_fail(conn, SL_FAIL_TIMEOUT, NULL);
@@ -302,9 +270,9 @@ static void check(backend_t *backend, sl_conn_t *conn, apr_pool_t *pool)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const apr_size_t pieces[] = {1, 7, 100, MOST};
+    static const apr_size_t pieces[] = {1, 7, 100, 0};
     static const apr_status_t ends[] = {APR_EOF, APR_ECONNRESET, APR_TIMEUP, APR_EOF};
-    static backend_t backend;
+    backend_t backend;
     sl_target_t target = {&outgoing, "a.test (192.0.2.1:443)", "a.test", NULL, NULL};
     apr_array_header_t *alpn;
     sl_conn_t *conn;
@@ -316,6 +284,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     MUST(apr_pool_create(&pool, root) == APR_SUCCESS);
     memset(&backend, 0, sizeof(backend));
+    backend.wire.end = APR_EAGAIN;
     backend.piece = pieces[*data >> 3 & 3];
     backend.end = ends[*data >> 5 & 3];
     if (*data & 0x80) {
@@ -331,6 +300,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     act(&backend, conn, *data & 7, data + 1, size - 1);
     check(&backend, conn, pool);
     SSL_free(backend.ssl);
+    free(backend.wire.bytes);
     apr_pool_destroy(pool);
     ERR_clear_error();
     return 0;

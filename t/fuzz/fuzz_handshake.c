@@ -3,6 +3,8 @@
  * Beyond memory errors and leaks it checks that every connection comes to a defined end: plain with its bytes kept,
  * open until the stream ends, or failed with a reason, a word and a hint.
  * Linked with: t/unit/material.c t/unit/memory_host.c */
+#include "edits.h"
+#include "must.h"
 #include "memory_host.h"
 
 #include "conn/hint.h"
@@ -14,14 +16,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            abort();                                                                                                   \
-    } while (0)
 
 /* Bits 0 to 2 of the first byte. */
 enum {
@@ -39,10 +33,6 @@ typedef struct recorded_t {
     unsigned char *bytes;
     apr_size_t length;
 } recorded_t;
-
-typedef struct edits_t {
-    const uint8_t *at, *end; /* four bytes each */
-} edits_t;
 
 /* Made once. */
 static apr_pool_t *root;
@@ -142,12 +132,7 @@ static void send_hostile(memory_host_t *memory, const recorded_t *hello, const u
 
 static void alter_flight(memory_host_t *memory, int flight)
 {
-    const edits_t *edits = memory->baton;
-
-    for (const uint8_t *edit = edits->at; edits->end - edit >= 4; edit += 4) {
-        if (edit[0] == flight)
-            (void)memory_corrupt(&memory->up, (apr_size_t)edit[1] << 8 | edit[2], edit[3]);
-    }
+    edit_flight(memory->baton, &memory->up, flight);
 }
 
 static void shake_altered(memory_host_t *memory, SSL_CTX *ctx, const uint8_t *data, size_t size)

@@ -3,6 +3,7 @@
  * a line of four equals signs between one and the next.
  * Beyond memory errors and leaks it checks that what loads fits together, and that a failure says where, what and
  * why. */
+#include "must.h"
 #include "base/text.h"
 #include "identity/loader.h"
 #include "identity/trust.h"
@@ -17,14 +18,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            abort();                                                                                                   \
-    } while (0)
 
 /* Bits of the first byte. */
 enum {

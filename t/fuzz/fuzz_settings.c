@@ -5,6 +5,7 @@
  * The files that arguments may name lie in the current directory: no word with a slash is tried.
  * Linked with: t/unit/material.c
  * Words from: mod_securelayer/profile/settings_rows.h mod_securelayer/profile/settings_parse.c */
+#include "must.h"
 #include "conn/machine.h"
 #include "identity/loader.h"
 #include "material.h"
@@ -21,14 +22,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define MUST(condition)                                                                                                \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            abort();                                                                                                   \
-    } while (0)
 
 /* Of one input. */
 typedef struct reading_t {

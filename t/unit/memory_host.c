@@ -70,6 +70,24 @@ void memory_cut(memory_wire_t *wire, apr_status_t end)
     wire->end = end;
 }
 
+apr_status_t memory_take(memory_wire_t *wire, apr_size_t most, unsigned char *buffer, apr_size_t *length)
+{
+    apr_size_t there = wire->arrived - wire->taken;
+
+    MUST(*length);
+    if (!there) {
+        *length = 0;
+        return memory_under_way(wire) ? APR_EAGAIN : wire->end;
+    }
+    if (most && there > most)
+        there = most;
+    if (*length > there)
+        *length = there;
+    memcpy(buffer, wire->bytes + wire->taken, *length);
+    wire->taken += *length;
+    return APR_SUCCESS;
+}
+
 int memory_corrupt(memory_wire_t *wire, apr_size_t at, unsigned char bits)
 {
     if (at >= memory_under_way(wire))
@@ -109,21 +127,8 @@ static apr_time_t still(void *memory)
 static apr_status_t read_up(void *baton, unsigned char *buffer, apr_size_t *length)
 {
     memory_host_t *memory = baton;
-    memory_wire_t *up = &memory->up;
-    apr_size_t there = up->arrived - up->taken;
 
-    MUST(*length);
-    if (!there) {
-        *length = 0;
-        return memory_under_way(up) ? APR_EAGAIN : up->end;
-    }
-    if (memory->most && there > memory->most)
-        there = memory->most;
-    if (*length > there)
-        *length = there;
-    memcpy(buffer, up->bytes + up->taken, *length);
-    up->taken += *length;
-    return APR_SUCCESS;
+    return memory_take(&memory->up, memory->most, buffer, length);
 }
 
 static apr_status_t write_down(void *baton, const unsigned char *bytes, apr_size_t length)

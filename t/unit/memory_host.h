@@ -33,6 +33,9 @@ void memory_deliver(memory_wire_t *wire, apr_size_t most);
 void memory_drop(memory_wire_t *wire, apr_size_t length);
 /* All bytes under way are lost and nothing follows: APR_EOF, APR_ECONNRESET, ... */
 void memory_cut(memory_wire_t *wire, apr_status_t end);
+/* For the reader: up to *length of what has arrived, at most `most` (0: as much as there is); else what a read gives
+ * then. */
+apr_status_t memory_take(memory_wire_t *wire, apr_size_t most, unsigned char *buffer, apr_size_t *length);
 /* Flips bits of the byte `at` bytes into what is under way; 0 if there are not as many. */
 int memory_corrupt(memory_wire_t *wire, apr_size_t at, unsigned char bits);
 /* `with` (of the same length) in the place of `text` where that is under way; 0 if it is not. */

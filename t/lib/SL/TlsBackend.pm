@@ -16,35 +16,12 @@ package SL::TlsBackend;
 
 use strict;
 use warnings;
-use IO::Socket::IP;
+use parent 'SL::Backend';
 use IO::Socket::SSL;
 use POSIX ();
-use Socket qw(SOCK_STREAM SOL_SOCKET SO_LINGER);
-use SL::Command qw(free_port stop_process);
+use Socket qw(SOL_SOCKET SO_LINGER);
 
-sub new {
-    my ($class, $cert, %o) = @_;
-    my $self = bless { port => free_port(), says => delete $o{says}, cert => $cert, options => \%o }, $class;
-    my $listener = IO::Socket::IP->new(LocalHost => '127.0.0.1', LocalPort => $self->{port}, Type => SOCK_STREAM, Listen => 64,
-        ReuseAddr => 1) or die "listen on $self->{port}: $@";
-    my $pid = fork;
-    die "fork: $!" unless defined $pid;
-    if (!$pid) {
-        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP);
-        $SIG{CHLD} = $SIG{PIPE} = 'IGNORE';
-        POSIX::setpgid(0, 0);
-        while (1) {
-            my $client = $listener->accept or next;
-            next if fork;
-            eval { $self->serve($client); 1 } or print STDERR "backend: $@";
-            POSIX::_exit(0);
-        }
-    }
-    @$self{qw(pid owner)} = ($pid, $$);
-    return $self;
-}
-
-sub port { return $_[0]{port} }
+sub new { my ($class, $cert, %o) = @_; return $class->SUPER::new(says => delete $o{says}, cert => $cert, options => \%o) }
 
 sub serve {
     my ($self, $client) = @_;
@@ -74,9 +51,5 @@ sub serve {
     $tls->close(SSL_no_shutdown => 0);
     return;
 }
-
-sub stop { my ($self) = @_; stop_process(delete $self->{pid}, timeout => 5) if $self->{pid}; return }
-
-sub DESTROY { my ($self) = @_; local ($?, $!, $@); $self->stop if $self->{owner} && $$ == $self->{owner} }
 
 1;

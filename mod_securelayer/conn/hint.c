@@ -71,6 +71,13 @@ static const char *version_hint(const sl_conn_t *conn, apr_pool_t *pool)
                         sl_client_hello_versions_text(conn->hello, pool), conn->vhost->id);
 }
 
+/* `whose`: "client's", "backend's". There is an error. */
+static const char *not_accepted(const sl_conn_t *conn, const char *whose, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "the %s certificate was not accepted: %s", whose,
+                        conn->revocation ? conn->revocation : X509_verify_cert_error_string(conn->verify_error));
+}
+
 static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *pool)
 {
     if (conn->verify_error == X509_V_OK)
@@ -79,10 +86,7 @@ static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *po
     if (conn->certificate_too_large)
         return "the client's certificate is too large for the session ticket that TLS 1.2 has promised by then: use "
                "TLS 1.3, or SSLSessionTickets off";
-    if (conn->revocation)
-        return apr_psprintf(pool, "the client's certificate was not accepted: %s", conn->revocation);
-    return apr_psprintf(pool, "the client's certificate was not accepted: %s",
-                        X509_verify_cert_error_string(conn->verify_error));
+    return not_accepted(conn, "client's", pool);
 }
 
 const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
@@ -171,12 +175,8 @@ const char *sl_hint_backend(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_ALPN:
         return "the backend does not speak the application protocol that the proxy needs";
     case SL_FAIL_BACKEND_CERT:
-        if (conn->revocation)
-            return apr_psprintf(pool, "the backend's certificate was not accepted: %s", conn->revocation);
-        if (conn->verify_error != X509_V_OK)
-            return apr_psprintf(pool, "the backend's certificate was not accepted: %s",
-                                X509_verify_cert_error_string(conn->verify_error));
-        return "the backend is not who it should be";
+        return conn->verify_error != X509_V_OK ? not_accepted(conn, "backend's", pool)
+                                               : "the backend is not who it should be";
     case SL_FAIL_ALERT:
         return backend_alert_hint(conn);
     default:

@@ -25,11 +25,6 @@ static int is_issuer_error(int error)
     }
 }
 
-static const sl_profile_t *profile_of(const sl_conn_t *conn)
-{
-    return conn->target ? conn->target->outgoing->profile : conn->vhost->profile;
-}
-
 /* OpenSSL ends a handshake whose session fits into no ticket, and the client's certificate is part of it. TLS 1.3 goes
  * on without a ticket; TLS 1.2 promises one in the ServerHello, before the certificate is known. */
 static int is_too_large(sl_conn_t *conn, X509 *certificate)
@@ -48,7 +43,7 @@ static int is_too_large(sl_conn_t *conn, X509 *certificate)
 /* Of a certificate that has passed everything else. A certificate that issued itself is nobody's to revoke. */
 static long check_revocation(sl_conn_t *conn, X509_STORE_CTX *store)
 {
-    const sl_profile_t *profile = profile_of(conn);
+    const sl_profile_t *profile = sl_step_profile(conn);
     int depth = X509_STORE_CTX_get_error_depth(store);
     X509 *cert = X509_STORE_CTX_get_current_cert(store);
     STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
@@ -65,7 +60,7 @@ int sl_peer_verify(int ok, X509_STORE_CTX *store)
 {
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
     sl_conn_t *conn = sl_bio_host_conn(ssl);
-    const sl_profile_t *profile = profile_of(conn);
+    const sl_profile_t *profile = sl_step_profile(conn);
     int error = X509_STORE_CTX_get_error(store);
 
     if (!conn->target && is_too_large(conn, X509_STORE_CTX_get0_cert(store))) {

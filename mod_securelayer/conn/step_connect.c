@@ -1,5 +1,5 @@
-/* The first step towards a backend, in the place of hello and virtual host: an SSL from the client's profile. And what
- * is looked at once the handshake is complete: dates, name, pins, stapled OCSP answer and protocol. */
+/* What is particular to the SSL of a connection to a backend, in the place of hello and virtual host. And what is
+ * looked at once the handshake is complete: dates, name, pins, stapled OCSP answer and protocol. */
 #include "conn/connect.h"
 #include "conn/steps.h"
 
@@ -378,7 +378,7 @@ static int offer(SSL *ssl, const apr_array_header_t *protocols, apr_pool_t *pool
     return SSL_set_alpn_protos(ssl, wire, (unsigned int)size) == 0;
 }
 
-static int set_up(sl_conn_t *conn)
+int sl_connect_set_up(sl_conn_t *conn)
 {
     sl_target_t *target = conn->target;
     const sl_profile_t *profile = target->outgoing->profile;
@@ -391,7 +391,6 @@ static int set_up(sl_conn_t *conn)
         SSL_set_verify(ssl, SSL_VERIFY_PEER, sl_peer_verify);
     SSL_set_cert_cb(ssl, choose_identity, conn);
     SSL_set_post_handshake_auth(ssl, 1);
-    SSL_set_info_callback(ssl, sl_step_note_alert);
     SSL_set_connect_state(ssl);
     if (target->name && !is_address(target->name)) /* RFC 6066 section 3 */
         ok = SSL_set_tlsext_host_name(ssl, target->name) == 1;
@@ -404,28 +403,4 @@ static int set_up(sl_conn_t *conn)
         target->session = NULL;
     }
     return ok;
-}
-
-sl_step_t sl_step_connect(sl_conn_t *conn)
-{
-    BIO *bio = sl_bio_host_new(conn);
-
-    sl_openssl_error_clear();
-    conn->ssl = bio ? SSL_new(conn->target->outgoing->profile->ctx) : NULL;
-    if (!conn->ssl) {
-        BIO_free(bio);
-        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
-        return SL_STEP_DONE;
-    }
-    SSL_set_bio(conn->ssl, bio, bio);
-    if (!set_up(conn)) {
-        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
-        return SL_STEP_DONE;
-    }
-    if (conn->host->show_ssl && !conn->host->show_ssl(conn->baton, conn->ssl)) {
-        sl_conn_fail(conn, SL_FAIL_OTHER, "another module does not allow the handshake");
-        return SL_STEP_DONE;
-    }
-    conn->state = SL_STATE_HANDSHAKE;
-    return SL_STEP_ON;
 }

@@ -9,24 +9,30 @@
 
 #define ALERT_RECORD_SIZE 7 /* in plain text */
 
+/* What OpenSSL's reasons mean in either role; SL_FAIL_NONE: nothing in particular. */
 static const struct {
     int openssl_reason;
-    sl_failure_reason_t reason;
+    sl_failure_reason_t as_server, as_client;
 } reasons[] = {
-    {SSL_R_UNSUPPORTED_PROTOCOL, SL_FAIL_VERSION},
-    {SSL_R_VERSION_TOO_LOW, SL_FAIL_VERSION},
-    {SSL_R_NO_PROTOCOLS_AVAILABLE, SL_FAIL_VERSION},
-    {SSL_R_INAPPROPRIATE_FALLBACK, SL_FAIL_VERSION},
-    {SSL_R_NO_SHARED_CIPHER, SL_FAIL_SUITE},
-    {SSL_R_NO_SUITABLE_KEY_SHARE, SL_FAIL_SUITE},
-    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SL_FAIL_SUITE},
-    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SL_FAIL_SUITE},
-    {SSL_R_NO_SHARED_GROUPS, SL_FAIL_SUITE},
-    {SSL_R_NO_APPLICATION_PROTOCOL, SL_FAIL_ALPN},
-    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SL_FAIL_CLIENT_CERT},
-    {SSL_R_CERTIFICATE_VERIFY_FAILED, SL_FAIL_CLIENT_CERT},
-    {SSL_R_PSK_IDENTITY_NOT_FOUND, SL_FAIL_LOGIN},
-    {SSL_R_UNEXPECTED_EOF_WHILE_READING, SL_FAIL_PEER_CLOSED},
+    {SSL_R_UNSUPPORTED_PROTOCOL, SL_FAIL_VERSION, SL_FAIL_VERSION},
+    {SSL_R_VERSION_TOO_LOW, SL_FAIL_VERSION, SL_FAIL_VERSION},
+    {SSL_R_NO_PROTOCOLS_AVAILABLE, SL_FAIL_VERSION, SL_FAIL_VERSION},
+    {SSL_R_INAPPROPRIATE_FALLBACK, SL_FAIL_VERSION, SL_FAIL_VERSION},
+    {SSL_R_NO_SHARED_CIPHER, SL_FAIL_SUITE, SL_FAIL_SUITE},
+    {SSL_R_NO_SUITABLE_KEY_SHARE, SL_FAIL_SUITE, SL_FAIL_SUITE},
+    {SSL_R_NO_SUITABLE_SIGNATURE_ALGORITHM, SL_FAIL_SUITE, SL_FAIL_SUITE},
+    {SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS, SL_FAIL_SUITE, SL_FAIL_SUITE},
+    {SSL_R_NO_SHARED_GROUPS, SL_FAIL_SUITE, SL_FAIL_SUITE},
+    {SSL_R_NO_APPLICATION_PROTOCOL, SL_FAIL_ALPN, SL_FAIL_ALPN},
+    {SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE, SL_FAIL_CLIENT_CERT, SL_FAIL_CLIENT_CERT},
+    {SSL_R_CERTIFICATE_VERIFY_FAILED, SL_FAIL_CLIENT_CERT, SL_FAIL_BACKEND_CERT},
+    {SSL_R_PSK_IDENTITY_NOT_FOUND, SL_FAIL_LOGIN, SL_FAIL_LOGIN},
+    {SSL_R_UNEXPECTED_EOF_WHILE_READING, SL_FAIL_PEER_CLOSED, SL_FAIL_PEER_CLOSED},
+    {SSL_R_WRONG_VERSION_NUMBER, SL_FAIL_NONE, SL_FAIL_NOT_TLS},
+    {SSL_R_HTTP_REQUEST, SL_FAIL_NONE, SL_FAIL_NOT_TLS},
+    {SSL_R_PACKET_LENGTH_TOO_LONG, SL_FAIL_NONE, SL_FAIL_NOT_TLS},
+    {SSL_R_RECORD_LENGTH_MISMATCH, SL_FAIL_NONE, SL_FAIL_NOT_TLS},
+    {SSL_R_BAD_RECORD_TYPE, SL_FAIL_NONE, SL_FAIL_NOT_TLS},
 };
 
 /* Did we answer the hello with nothing but an alert that blames it? */
@@ -45,31 +51,21 @@ static int is_wrong_password(SSL *ssl, unsigned long error)
            cipher && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_srp;
 }
 
-/* What a backend sends that speaks something else. */
-static int is_no_tls(unsigned long error)
+static sl_failure_reason_t meaning(const sl_conn_t *conn, unsigned long error)
 {
-    static const int said[] = {SSL_R_WRONG_VERSION_NUMBER, SSL_R_HTTP_REQUEST, SSL_R_PACKET_LENGTH_TOO_LONG,
-                               SSL_R_RECORD_LENGTH_MISMATCH, SSL_R_BAD_RECORD_TYPE};
-
-    for (apr_size_t i = 0; ERR_GET_LIB(error) == ERR_LIB_SSL && i < sizeof(said) / sizeof(said[0]); i++) {
-        if (ERR_GET_REASON(error) == said[i])
-            return 1;
+    for (apr_size_t i = 0; ERR_GET_LIB(error) == ERR_LIB_SSL && i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (ERR_GET_REASON(error) == reasons[i].openssl_reason)
+            return conn->target ? reasons[i].as_client : reasons[i].as_server;
     }
-    return 0;
+    return SL_FAIL_NONE;
 }
 
 static sl_failure_reason_t classify(const sl_conn_t *conn, unsigned long error)
 {
-    if (conn->failure.reason != SL_FAIL_NONE)
-        return conn->failure.reason;
-    if (conn->target && ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-        return SL_FAIL_BACKEND_CERT;
-    if (conn->target && is_no_tls(error))
-        return SL_FAIL_NOT_TLS;
-    for (apr_size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
-        if (ERR_GET_LIB(error) == ERR_LIB_SSL && ERR_GET_REASON(error) == reasons[i].openssl_reason)
-            return reasons[i].reason;
-    }
+    sl_failure_reason_t known = conn->failure.reason != SL_FAIL_NONE ? conn->failure.reason : meaning(conn, error);
+
+    if (known != SL_FAIL_NONE)
+        return known;
     if (is_wrong_password(conn->ssl, error))
         return SL_FAIL_LOGIN;
     if (conn->failure.alert_received >= 0)

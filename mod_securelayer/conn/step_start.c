@@ -1,4 +1,5 @@
-/* Second step: an SSL straight from the profile of the chosen virtual host. */
+/* Second step: an SSL straight from the profile of the chosen virtual host, or of the side that connects to
+ * backends. */
 #include "conn/steps.h"
 
 #include "base/text.h"
@@ -20,7 +21,7 @@ static int is_challenge(sl_conn_t *conn)
     return names && names->nelts == 1 && !strcmp(APR_ARRAY_IDX(names, 0, const char *), ACME_TLS_1);
 }
 
-void sl_step_note_alert(const SSL *ssl, int where, int value)
+static void note_alert(const SSL *ssl, int where, int value)
 {
     sl_conn_t *conn = sl_bio_host_conn(ssl);
 
@@ -95,36 +96,46 @@ static int use_newer_trust(sl_conn_t *conn)
            SSL_set1_chain_cert_store(conn->ssl, trust->store) == 1;
 }
 
-sl_step_t sl_step_start(sl_conn_t *conn)
+static int set_up(sl_conn_t *conn)
 {
     sl_reader_t extension;
-    BIO *bio;
 
-    if (conn->target)
-        return sl_step_connect(conn);
-    bio = sl_bio_host_new(conn);
-    sl_openssl_error_clear();
-    conn->ssl = bio ? SSL_new(conn->vhost->profile->ctx) : NULL;
-    if (!conn->ssl) {
-        BIO_free(bio);
-        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
-        return SL_STEP_DONE;
-    }
-    SSL_set_bio(conn->ssl, bio, bio);
     conn->offers_reauth = sl_client_hello_extension(conn->hello, TLSEXT_TYPE_post_handshake_auth, &extension);
     if (is_challenge(conn))
         conn->challenge = conn->host->answer_challenge(conn->baton, conn->name);
     set_verification(conn);
     if (conn->challenge)
         forbid_sessions(conn->ssl);
-    if (!use_newer_trust(conn) || !sl_step_set_scope(conn)) {
+    if (!use_newer_trust(conn) || !sl_step_set_scope(conn))
+        return 0;
+    SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
+    sl_step_fit_tickets(conn);
+    SSL_set_accept_state(conn->ssl);
+    return 1;
+}
+
+const sl_profile_t *sl_step_profile(const sl_conn_t *conn)
+{
+    return conn->target ? conn->target->outgoing->profile : conn->vhost->profile;
+}
+
+sl_step_t sl_step_start(sl_conn_t *conn)
+{
+    BIO *bio = sl_bio_host_new(conn);
+
+    sl_openssl_error_clear();
+    conn->ssl = bio ? SSL_new(sl_step_profile(conn)->ctx) : NULL;
+    if (!conn->ssl) {
+        BIO_free(bio);
         sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
         return SL_STEP_DONE;
     }
-    SSL_set_cert_cb(conn->ssl, sl_step_identity, conn);
-    sl_step_fit_tickets(conn);
-    SSL_set_info_callback(conn->ssl, sl_step_note_alert);
-    SSL_set_accept_state(conn->ssl);
+    SSL_set_bio(conn->ssl, bio, bio);
+    SSL_set_info_callback(conn->ssl, note_alert);
+    if (!(conn->target ? sl_connect_set_up(conn) : set_up(conn))) {
+        sl_conn_fail(conn, SL_FAIL_OTHER, sl_openssl_error_take(conn->pool));
+        return SL_STEP_DONE;
+    }
     if (conn->host->show_ssl && !conn->host->show_ssl(conn->baton, conn->ssl)) {
         sl_conn_fail(conn, SL_FAIL_OTHER, "another module does not allow the handshake");
         return SL_STEP_DONE;

@@ -9,7 +9,6 @@ typedef enum { SL_STEP_ON, SL_STEP_READ, SL_STEP_DONE } sl_step_t;
 
 sl_step_t sl_step_hello(sl_conn_t *conn);     /* step_hello.c: bytes -> hello -> virtual host */
 sl_step_t sl_step_start(sl_conn_t *conn);     /* step_start.c: profile -> SSL */
-sl_step_t sl_step_connect(sl_conn_t *conn);   /* step_connect.c: the same in the client role */
 sl_step_t sl_step_handshake(sl_conn_t *conn); /* step_handshake.c */
 sl_step_t sl_step_reauth(sl_conn_t *conn);    /* step_reauth.c */
 
@@ -19,8 +18,10 @@ sl_step_t sl_step_look(sl_conn_t *conn, int rv);
 /* The scope of the sessions that the connection makes from now on; 0 if OpenSSL fails (step_start.c). */
 int sl_step_set_scope(sl_conn_t *conn);
 
-/* An info callback: what alerts there were, and that a backend has renegotiated (step_start.c). */
-void sl_step_note_alert(const SSL *ssl, int where, int value);
+/* Of the virtual host, or of the side that connects to a backend (step_start.c). */
+const sl_profile_t *sl_step_profile(const sl_conn_t *conn);
+/* Client role: what its SSL needs before the handshake; 0 if OpenSSL fails (step_connect.c). */
+int sl_connect_set_up(sl_conn_t *conn);
 /* Client role, after a handshake: is the peer who it should be? Fails the connection if not (step_connect.c). */
 int sl_connect_accepts(sl_conn_t *conn);
 

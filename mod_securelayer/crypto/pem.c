@@ -489,6 +489,27 @@ apr_status_t sl_pem_read_file(sl_pem_t *pem, const char *path, sl_pem_want_t wan
     return status;
 }
 
+STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, apr_pool_t *scratch,
+                                         sl_problems_t *problems)
+{
+    sl_problem_t *why = sl_problems_new(problems, origin);
+    STACK_OF(X509) *certificates = NULL;
+    sl_pem_t pem;
+
+    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, scratch, why) == APR_SUCCESS) {
+        if (sk_X509_num(pem.certificates)) {
+            certificates = pem.certificates;
+            pem.certificates = NULL;
+        }
+        else {
+            sl_problem_set(why, APR_EINVAL, path, "holds no certificate");
+        }
+        sl_pem_clear(&pem);
+    }
+    sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
+    return certificates;
+}
+
 void sl_pem_clear(sl_pem_t *pem)
 {
     sk_X509_pop_free(pem->certificates, X509_free);

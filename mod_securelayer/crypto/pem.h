@@ -45,6 +45,9 @@ apr_status_t sl_pem_read(sl_pem_t *pem, const unsigned char *bytes, apr_size_t l
  * the duration of the call. */
 apr_status_t sl_pem_read_file(sl_pem_t *pem, const char *path, sl_pem_want_t want, sl_pem_passphrase_t passphrase,
                               void *baton, apr_pool_t *scratch, sl_problem_t *why) __attribute__((warn_unused_result));
+/* Its certificates alone, the caller's; NULL, and an error in `problems`, if it can't be read or holds none. */
+STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, apr_pool_t *scratch,
+                                         sl_problems_t *problems);
 /* Frees everything the record holds and clears it. */
 void sl_pem_clear(sl_pem_t *pem);
 

@@ -239,12 +239,14 @@ static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_
 }
 
 /* A certificate that many hosts share is reviewed once; whether it covers a host's name is told for each. */
-static void review(sl_collect_t *in, const sl_source_t *source, const sl_identity_t *identity)
+static void review(sl_collect_t *in, const server_rec *host, const sl_source_t *source, const sl_identity_t *identity)
 {
     if (!apr_hash_get(in->reviewed, &identity, sizeof(identity))) {
         apr_hash_set(in->reviewed, apr_pmemdup(in->pool, &identity, sizeof(identity)), sizeof(identity), "");
         sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
     }
+    if (host)
+        warn_of_name(in, host, source, identity);
 }
 
 /* Taken before they are read: what changes meanwhile is noticed. */
@@ -256,36 +258,32 @@ static apr_uint64_t stamp_of(const sl_source_t *source)
     return sl_watch_stamp(paths);
 }
 
-static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
-                            apr_array_header_t *identities)
+/* `host`: the one that shows it; NULL: it is for backends. */
+static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *host, const sl_source_t *source,
+                     int index, const char *id, apr_array_header_t *identities)
 {
-    for (int i = 0; i < sources->nelts; i++) {
-        const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_source_t);
-        apr_uint64_t stamp = stamp_of(source);
-        sl_identity_t *identity = load_identity(in, s, source, i, id);
-
-        if (!identity)
-            continue;
-        review(in, source, identity);
-        warn_of_name(in, s, source, identity);
-        add_identity(in, s, source, stamp, identity, identities);
-        sl_identity_release(identity);
-    }
-}
-
-/* An sl_proxy_load_t: to be shown to backends. */
-static void load_for_backends(void *baton, server_rec *s, const sl_source_t *source, int index, const char *id,
-                              apr_array_header_t *identities)
-{
-    sl_collect_t *in = baton;
     apr_uint64_t stamp = stamp_of(source);
     sl_identity_t *identity = load_identity(in, s, source, index, id);
 
     if (!identity)
         return;
-    review(in, source, identity);
-    add_identity(in, NULL, source, stamp, identity, identities);
+    review(in, host, source, identity);
+    add_identity(in, host, source, stamp, identity, identities);
     sl_identity_release(identity);
+}
+
+static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
+                            apr_array_header_t *identities)
+{
+    for (int i = 0; i < sources->nelts; i++)
+        load_one(in, s, s, &APR_ARRAY_IDX(sources, i, sl_source_t), i, id, identities);
+}
+
+/* An sl_proxy_load_t. */
+static void load_for_backends(void *baton, server_rec *s, const sl_source_t *source, int index, const char *id,
+                              apr_array_header_t *identities)
+{
+    load_one(baton, s, NULL, source, index, id, identities);
 }
 
 static void collect_backends(sl_collect_t *in, server_rec *main_server)

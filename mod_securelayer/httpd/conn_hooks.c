@@ -116,7 +116,14 @@ static int show_ssl(void *baton, SSL *ssl)
     sl_link_t *link = baton;
 
     SSL_set_app_data(ssl, link->c); /* where other modules' callbacks look for it */
-    return sl_module_hooks_pre_handshake(link->c, ssl, 0);
+    return sl_module_hooks_pre_handshake(link->c, ssl, link->outgoing != NULL);
+}
+
+static int put_session(void *baton, SSL_SESSION *session)
+{
+    const sl_link_t *link = baton;
+
+    return link->outgoing ? sl_proxy_put_session(baton, session) : sl_sessions_put(baton, session);
 }
 
 static sl_ticket_found_t ticket_key(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
@@ -140,7 +147,8 @@ static sl_host_t host = {
     .get_trust = get_trust,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,
-    .put_session = sl_sessions_put,
+    .accept_peer = sl_proxy_accept,
+    .put_session = put_session,
     .get_session = sl_sessions_get,
     .remove_session = sl_sessions_remove,
     .check_revocation = check_revocation,
@@ -261,13 +269,13 @@ static apr_status_t forget_link(void *baton)
     return APR_SUCCESS;
 }
 
-sl_link_t *sl_conn_hooks_make_link(conn_rec *c, const sl_host_t *of)
+sl_link_t *sl_conn_hooks_make_link(conn_rec *c)
 {
     sl_link_t *link = apr_pcalloc(c->pool, sizeof(*link));
 
     link->c = c;
     link->server = c->base_server;
-    link->tls = sl_conn_make(c->pool, of, link);
+    link->tls = sl_conn_make(c->pool, &host, link);
     apr_pool_cleanup_register(c->pool, link, forget_link, apr_pool_cleanup_null);
     ap_set_module_config(c->conn_config, &sl_module, link);
     return link;
@@ -282,7 +290,7 @@ static int pre_connection(conn_rec *c, void *csd)
     if (c->master || (c->outgoing ? !link : !sl_config_vhost(c->base_server)))
         return DECLINED;
     if (!link)
-        link = sl_conn_hooks_make_link(c, &host);
+        link = sl_conn_hooks_make_link(c);
     link->input = ap_add_input_filter(SECURELAYER_FILTER_NAME, link, NULL, c);
     ap_add_output_filter(SECURELAYER_COALESCE_FILTER_NAME, link, NULL, c);
     link->output = ap_add_output_filter(SECURELAYER_FILTER_NAME, link, NULL, c);

@@ -7,8 +7,8 @@
 /* Registers filters and hooks; in register_hooks. */
 void sl_conn_hooks_register(apr_pool_t *pool);
 
-/* The link of a connection, not begun; filters come in pre_connection. `host`: of the machine. */
-sl_link_t *sl_conn_hooks_make_link(conn_rec *c, const sl_host_t *host);
+/* The link of a connection, not begun; filters come in pre_connection. */
+sl_link_t *sl_conn_hooks_make_link(conn_rec *c);
 /* Brings the handshake to its end if it is not there yet, waiting if `block` allows. APR_SUCCESS when bytes may flow
  * (TLS or plain), APR_EAGAIN, or why not. */
 apr_status_t sl_conn_hooks_complete(sl_link_t *link, apr_read_type_e block);

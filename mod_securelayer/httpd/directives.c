@@ -11,7 +11,6 @@
 #include <apr_strings.h>
 
 #include "httpd/module_config.h"
-#include "httpd/proxy_collect.h"
 #include "httpd/sections.h"
 
 #ifdef AP_EXPR_FLAG_RESTRICTED_FILE_FUNC
@@ -28,7 +27,6 @@ void sl_directives_begin(apr_pool_t *pool)
 {
     refused = sl_problems_make(pool);
     sl_sections_begin(pool);
-    sl_proxy_begin(pool);
 }
 
 const sl_problems_t *sl_directives_refused(void)
@@ -124,11 +122,11 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
     else
         rv = set_words(cmd, settings, row, arguments, &origin, why);
     if (cmd->path && row->where & SL_PROXY)
-        sl_proxy_note(cmd, dir);
+        sl_sections_note(cmd, dir, SL_SECTIONS_OF_BACKENDS);
     if (rv != APR_SUCCESS)
         return tell(cmd, why);
     if (cmd->path && !(row->where & SL_PROXY) && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
-        sl_sections_note(cmd, settings);
+        sl_sections_note(cmd, dir, SL_SECTIONS_OF_CLIENTS);
     return NULL;
 }
 

@@ -33,12 +33,13 @@ void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int 
     }
 }
 
-/* One line of the log more? *left_out says how many were not written since the last one. */
-static int may_log(unsigned *left_out)
+/* One line of the log more? The first one after a pause says how many were not written. */
+static int may_log(conn_rec *c)
 {
     static atomic_llong second;
     static atomic_uint lines, silent;
     long long now = apr_time_sec(apr_time_now()), then = atomic_load(&second);
+    unsigned left_out;
 
     if (now != then && atomic_compare_exchange_strong(&second, &then, now))
         atomic_store(&lines, 0);
@@ -46,7 +47,10 @@ static int may_log(unsigned *left_out)
         atomic_fetch_add(&silent, 1);
         return 0;
     }
-    *left_out = atomic_exchange(&silent, 0);
+    left_out = atomic_exchange(&silent, 0);
+    if (left_out)
+        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c, "SL0105: %u failed handshakes before this one were not logged",
+                      left_out);
     return 1;
 }
 
@@ -58,22 +62,13 @@ static const char *offered(apr_pool_t *pool, const sl_client_hello_t *hello)
                         sl_alpn_text(pool, hello->alpn.at, sl_reader_left(&hello->alpn)));
 }
 
-static void tell_left_out(conn_rec *c, unsigned left_out)
-{
-    if (left_out)
-        ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c, "SL0105: %u failed handshakes before this one were not logged",
-                      left_out);
-}
-
 void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
 {
     const sl_failure_t *failure = &conn->failure;
     const char *hint;
-    unsigned left_out = 0;
 
-    if (!APLOGcinfo(c) || !may_log(&left_out))
+    if (!APLOGcinfo(c) || !may_log(c))
         return;
-    tell_left_out(c, left_out);
     hint = sl_hint(conn, c->pool);
     ap_log_cerror(APLOG_MARK, APLOG_INFO, 0, c,
                   "SL0104: handshake failed (%s) with client %s, name asked for %s; client %s; alert sent: %s, "
@@ -90,11 +85,9 @@ void sl_log_failure(conn_rec *c, const sl_conn_t *conn)
 void sl_log_backend_failure(conn_rec *c, const sl_conn_t *conn)
 {
     const sl_failure_t *failure = &conn->failure;
-    unsigned left_out = 0;
 
-    if (!APLOG_C_IS_LEVEL(c, APLOG_ERR) || !may_log(&left_out))
+    if (!APLOG_C_IS_LEVEL(c, APLOG_ERR) || !may_log(c))
         return;
-    tell_left_out(c, left_out);
     ap_log_cerror(APLOG_MARK, APLOG_ERR, 0, c,
                   "SL0172: no TLS with backend %s (%s): name checked: %s; alert sent: %s, received: %s%s%s; %s",
                   conn->target->backend, sl_failure_word(failure->reason),

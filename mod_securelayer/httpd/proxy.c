@@ -11,9 +11,6 @@
 #include <string.h>
 
 #include "conn/connect.h"
-#include "crypto/cert_text.h"
-#include "httpd/bio_brigade.h"
-#include "httpd/client_ocsp.h"
 #include "httpd/identities.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -27,35 +24,16 @@ APLOG_USE_MODULE(sl);
 
 static sl_client_sessions_t *sessions; /* of this child */
 
-/* ---- the host of the machine ---- */
+/* ---- for the machine ---- */
 
-static sl_identity_t *get_identity(void *baton, int id)
-{
-    (void)baton;
-    return sl_supply_get(sl_identities_supply(), id);
-}
-
-static int show_ssl(void *baton, SSL *ssl)
-{
-    sl_link_t *link = baton;
-
-    SSL_set_app_data(ssl, link->c);
-    return sl_module_hooks_pre_handshake(link->c, ssl, 1);
-}
-
-static int accept_peer(void *baton, SSL *ssl)
+int sl_proxy_accept(void *baton, SSL *ssl)
 {
     sl_link_t *link = baton;
 
     return sl_module_hooks_proxy_post_handshake(link->c, ssl);
 }
 
-static long check_revocation(void *baton, X509 *cert, X509 *issuer, const char **words)
-{
-    return sl_client_ocsp_check(baton, cert, issuer, words);
-}
-
-static int put_session(void *baton, SSL_SESSION *session)
+int sl_proxy_put_session(void *baton, SSL_SESSION *session)
 {
     sl_link_t *link = baton;
 
@@ -63,16 +41,6 @@ static int put_session(void *baton, SSL_SESSION *session)
         sl_client_sessions_put(sessions, link->session_key, session, apr_time_sec(apr_time_now()));
     return sessions != NULL;
 }
-
-static sl_host_t host = {
-    .read = sl_brigade_read,
-    .write = sl_brigade_write,
-    .get_identity = get_identity,
-    .show_ssl = show_ssl,
-    .accept_peer = accept_peer,
-    .put_session = put_session,
-    .check_revocation = check_revocation,
-};
 
 /* ---- whom it goes to ---- */
 
@@ -104,21 +72,19 @@ static apr_array_header_t *protocols_of(conn_rec *c)
     return protocols;
 }
 
-/* All that makes two connections to a backend alike; a certificate that was renewed is another one. */
+/* All that makes two connections to a backend alike; a certificate that was renewed is another one, and its version has
+ * grown. */
 static void set_session_key(sl_link_t *link, const sl_target_t *target, const char *address)
 {
-    const sl_outgoing_t *outgoing = target->outgoing;
-    const char *alpn = target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "";
-    const char *text = apr_psprintf(link->c->pool, "%pp\n%s\n%s\n%s", (const void *)outgoing, address,
-                                    target->name ? target->name : "", alpn);
+    const apr_array_header_t *identities = target->outgoing->identities;
+    apr_uint64_t versions = 0;
+    const char *text;
 
-    for (int i = 0; i < outgoing->identities->nelts; i++) {
-        sl_identity_t *identity = get_identity(link, APR_ARRAY_IDX(outgoing->identities, i, sl_identity_ref_t).id);
-
-        if (identity)
-            text = apr_pstrcat(link->c->pool, text, "\n", sl_cert_text_sha256(link->c->pool, identity->leaf), NULL);
-        sl_identity_release(identity);
-    }
+    for (int i = 0; i < identities->nelts; i++)
+        versions += sl_supply_version(sl_identities_supply(), APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id);
+    text = apr_psprintf(link->c->pool, "%pp\n%" APR_UINT64_T_FMT "\n%s\n%s\n%s", (const void *)target->outgoing,
+                        versions, address, target->name ? target->name : "",
+                        target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "");
     EVP_Digest(text, strlen(text), link->session_key, NULL, EVP_sha256(), NULL);
 }
 
@@ -180,11 +146,6 @@ void sl_proxy_note_failure(sl_link_t *link)
 
 /* ---- hooks ---- */
 
-const sl_host_t *sl_proxy_host(void)
-{
-    return &host;
-}
-
 static void child_init(apr_pool_t *pool, server_rec *s)
 {
     (void)s;
@@ -194,6 +155,5 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_proxy_register(apr_pool_t *pool)
 {
     (void)pool;
-    host.world = sl_world_real();
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -4,8 +4,9 @@
 
 #include "httpd/link.h"
 
-/* Of the machine; the baton is an sl_link_t. */
-const sl_host_t *sl_proxy_host(void);
+/* For sl_host_t; the baton is an sl_link_t. */
+int sl_proxy_accept(void *baton, SSL *ssl);
+int sl_proxy_put_session(void *baton, SSL_SESSION *session);
 /* Before the first step of an outgoing connection: whom it goes to, from the notes that mod_proxy has made by then. */
 void sl_proxy_aim(sl_link_t *link);
 /* Its handshake has ended. Also tells mod_proxy, and the log. */

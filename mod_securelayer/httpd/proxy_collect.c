@@ -1,28 +1,23 @@
 /* The one pass over servers and <Proxy> sections for TLS with backends.  Called by collect_vhosts.c, which lends its
- * way of loading certificates; sections are noted by directives.c. */
+ * way of loading certificates. */
 #include "httpd/proxy_collect.h"
 
 #include <apr_file_info.h>
 #include <apr_hash.h>
 #include <apr_strings.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conn/connect.h"
 #include "crypto/cert_text.h"
+#include "crypto/file_list.h"
 #include "crypto/key_uri.h"
 #include "crypto/pem.h"
 #include "httpd/module_hooks.h"
+#include "httpd/sections.h"
 #include "profile/profile_set.h"
 
 /* Files of one directory of certificates. */
 #define FILES_MAX 1000
-
-typedef struct section_t {
-    sl_dir_config_t *dir;
-    server_rec *server;
-    const char *name; /* "<Proxy https://app.example.org/>" */
-} section_t;
 
 typedef struct pass_t {
     const sl_proxy_collect_t *in;
@@ -39,28 +34,7 @@ typedef struct side_t {
     int keys; /* found so far */
 } side_t;
 
-static apr_array_header_t *sections;
 static int asks_responders;
-
-void sl_proxy_begin(apr_pool_t *pool)
-{
-    sections = apr_array_make(pool, 4, sizeof(section_t));
-}
-
-void sl_proxy_note(cmd_parms *cmd, sl_dir_config_t *dir)
-{
-    const ap_directive_t *parent = cmd->directive ? cmd->directive->parent : NULL;
-    section_t *section;
-
-    for (int i = 0; i < sections->nelts; i++) {
-        if (APR_ARRAY_IDX(sections, i, section_t).dir == dir)
-            return;
-    }
-    section = apr_array_push(sections);
-    section->dir = dir;
-    section->server = cmd->server;
-    section->name = parent ? apr_psprintf(cmd->pool, "%s %s", parent->directive, parent->args) : cmd->path;
-}
 
 /* ---- certificates that backends may ask for ---- */
 
@@ -85,28 +59,29 @@ static void add_issuer(const side_t *side, X509 *cert)
         X509_free(cert);
 }
 
-static void add_issuers(const side_t *side, sl_pem_t *pem)
+static void add_issuers(const side_t *side, STACK_OF(X509) *certificates)
 {
-    while (sk_X509_num(pem->certificates) > 0)
-        add_issuer(side, sk_X509_shift(pem->certificates));
+    while (sk_X509_num(certificates) > 0)
+        add_issuer(side, sk_X509_shift(certificates));
+}
+
+/* NULL if there is none that can be used. */
+static const char *chain_file_of(const side_t *side)
+{
+    return sl_settings_is_refused(side->settings, SL_PROXY_CHAIN_FILE)
+               ? NULL
+               : sl_settings_text(side->settings, SL_PROXY_CHAIN_FILE);
 }
 
 static void add_chain_file(const side_t *side)
 {
-    const char *path = sl_settings_text(side->settings, SL_PROXY_CHAIN_FILE);
+    const char *path = chain_file_of(side);
     sl_origin_t origin = sl_settings_origin(side->settings, SL_PROXY_CHAIN_FILE);
-    sl_problem_t *why = sl_problems_new(side->in->problems, &origin);
-    sl_pem_t pem;
+    STACK_OF(X509) *certificates =
+        path ? sl_pem_read_certificates(path, &origin, side->in->scratch, side->in->problems) : NULL;
 
-    if (!path || sl_settings_is_refused(side->settings, SL_PROXY_CHAIN_FILE))
-        return;
-    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, side->in->scratch, why) == APR_SUCCESS) {
-        if (!sk_X509_num(pem.certificates))
-            sl_problem_set(why, APR_EINVAL, path, "holds no certificate");
-        add_issuers(side, &pem);
-        sl_pem_clear(&pem);
-    }
-    sl_problems_keep(side->in->problems, why, SL_PROBLEM_ERROR);
+    add_issuers(side, certificates);
+    sk_X509_free(certificates);
 }
 
 static void load_key(side_t *side, const char *place, const sl_origin_t *origin, int number, int is_bundle)
@@ -118,8 +93,7 @@ static void load_key(side_t *side, const char *place, const sl_origin_t *origin,
     source.origin = source.key_origin = *origin;
     source.key_number = number;
     source.is_bundle = is_bundle;
-    if (!sl_settings_is_refused(side->settings, SL_PROXY_CHAIN_FILE))
-        source.chain = sl_settings_text(side->settings, SL_PROXY_CHAIN_FILE);
+    source.chain = chain_file_of(side);
     source.chain_origin = sl_settings_origin(side->settings, SL_PROXY_CHAIN_FILE);
     side->in->load(side->in->baton, side->server, &source, side->keys++, side->outgoing->id,
                    side->outgoing->identities);
@@ -139,44 +113,34 @@ static void take_file(side_t *side, const char *path, const sl_origin_t *origin)
     }
     count = pem.keys;
     if (!count)
-        add_issuers(side, &pem);
+        add_issuers(side, pem.certificates);
     sl_pem_clear(&pem);
     for (int i = 0; i < count; i++)
         load_key(side, path, origin, i, count > 1);
 }
 
-static int by_name(const void *a, const void *b)
+/* Of the file itself: links to it, as for hashed directories, would only give it twice. */
+static int is_file(const char *path, apr_pool_t *pool)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    apr_finfo_t info;
+    apr_status_t rv = apr_stat(&info, path, APR_FINFO_TYPE | APR_FINFO_LINK, pool);
+
+    return (rv == APR_SUCCESS || rv == APR_INCOMPLETE) && info.filetype == APR_REG;
 }
 
 static void take_directory(side_t *side, const char *path, const sl_origin_t *origin)
 {
-    apr_pool_t *pool = side->in->pool;
-    apr_array_header_t *files = apr_array_make(side->in->scratch, 8, sizeof(const char *));
-    apr_finfo_t info;
-    apr_dir_t *dir;
-    apr_status_t rv = apr_dir_open(&dir, path, side->in->scratch);
+    sl_problem_t *why = sl_problems_new(side->in->problems, origin);
+    apr_array_header_t *names;
 
-    while (rv == APR_SUCCESS && files->nelts < FILES_MAX) {
-        rv = apr_dir_read(&info, APR_FINFO_NAME | APR_FINFO_TYPE, dir);
-        if ((rv == APR_SUCCESS || rv == APR_INCOMPLETE) && info.filetype == APR_REG)
-            APR_ARRAY_PUSH(files, const char *) = apr_pstrcat(pool, path, "/", info.name, NULL);
-        if (rv == APR_INCOMPLETE)
-            rv = APR_SUCCESS;
-    }
-    if (!APR_STATUS_IS_ENOENT(rv) && rv != APR_SUCCESS) {
-        sl_problem_t *why = sl_problems_new(side->in->problems, origin);
-        char text[120];
-
-        sl_problem_set(why, rv, path, "%s", apr_strerror(rv, text, sizeof(text)));
+    if (sl_file_list(&names, path, FILES_MAX, side->in->scratch, why) != APR_SUCCESS)
         sl_problems_keep(side->in->problems, why, SL_PROBLEM_ERROR);
-        return;
+    for (int i = 0; why->status == APR_SUCCESS && i < names->nelts; i++) {
+        const char *file = apr_pstrcat(side->in->pool, path, "/", APR_ARRAY_IDX(names, i, const char *), NULL);
+
+        if (is_file(file, side->in->scratch))
+            take_file(side, file, origin);
     }
-    (void)apr_dir_close(dir);
-    qsort(files->elts, (size_t)files->nelts, sizeof(const char *), by_name);
-    for (int i = 0; i < files->nelts; i++)
-        take_file(side, APR_ARRAY_IDX(files, i, const char *), origin);
 }
 
 static void take_identities(side_t *side)
@@ -222,6 +186,7 @@ static void collect_side(const pass_t *pass, sl_dir_config_t *dir, const sl_sett
     const char *host = s->server_hostname ? s->server_hostname : "(no ServerName)";
     const char *id;
     sl_profile_t *profile;
+    apr_pool_t *scratch;
 
     dir->has_outgoing = 1;
     dir->outgoing = NULL;
@@ -229,7 +194,9 @@ static void collect_side(const pass_t *pass, sl_dir_config_t *dir, const sl_sett
         return;
     id = apr_psprintf(pass->in->pool, "%s%sthe proxy of %s:%u", name ? name : "", name ? " of " : "", host,
                       s->port ? s->port : 443U);
-    profile = sl_profile_set_get(pass->profiles, settings, id, pass->in->scratch, pass->in->problems);
+    apr_pool_create(&scratch, pass->in->scratch);
+    profile = sl_profile_set_get(pass->profiles, settings, id, scratch, pass->in->problems);
+    apr_pool_destroy(scratch);
     if (!profile)
         return;
     asks_responders |= profile->ocsp_check != SL_OCSP_OFF;
@@ -248,6 +215,7 @@ static sl_dir_config_t *defaults_of(const server_rec *s)
 
 void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
 {
+    const apr_array_header_t *noted = sl_sections_noted(SL_SECTIONS_OF_BACKENDS);
     pass_t pass = {in, sl_profile_set_make_client(in->pool, in->now, sl_connect_prepare), apr_hash_make(in->scratch)};
 
     asks_responders = 0;
@@ -259,8 +227,8 @@ void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
         if (dir)
             collect_side(&pass, dir, dir->settings, s, NULL);
     }
-    for (int i = 0; sections && i < sections->nelts; i++) {
-        const section_t *section = &APR_ARRAY_IDX(sections, i, section_t);
+    for (int i = 0; noted && i < noted->nelts; i++) {
+        const sl_config_section_t *section = &APR_ARRAY_IDX(noted, i, sl_config_section_t);
         const sl_settings_t *all =
             sl_settings_merge(in->pool, defaults_of(section->server)->settings, section->dir->settings);
 

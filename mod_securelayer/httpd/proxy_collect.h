@@ -1,5 +1,4 @@
-/* From the SSLProxy... settings of servers and <Proxy> sections to what connects to backends.  In the parent: sections
- * are noted while the configuration is read, and looked at with the servers. */
+/* From the SSLProxy... settings of servers and <Proxy> sections to what connects to backends.  In the parent. */
 #ifndef SL_HTTPD_PROXY_COLLECT_H
 #define SL_HTTPD_PROXY_COLLECT_H
 
@@ -7,13 +6,9 @@
 #include <http_config.h>
 
 #include "base/problem.h"
-#include "httpd/module_config.h"
 #include "identity/source.h"
 
-/* A new reading of the configuration begins. */
-void sl_proxy_begin(apr_pool_t *pool);
-/* `dir` belongs to the <Proxy> section that `cmd` is in, and has settings for backends. */
-void sl_proxy_note(cmd_parms *cmd, sl_dir_config_t *dir);
+#include <apr_tables.h>
 
 /* How certificates are loaded: appends to `identities` (sl_identity_ref_t), or tells what is wrong. `index` counts the
  * keys of one side, for pass phrases. */

@@ -8,7 +8,6 @@
 
 #include "httpd/conn_hooks.h"
 #include "httpd/module_config.h"
-#include "httpd/proxy.h"
 
 APLOG_USE_MODULE(sl);
 
@@ -40,7 +39,7 @@ static int bind_outgoing(conn_rec *c, ap_conf_vector_t *section, int require_ssl
                       c->base_server->server_hostname ? c->base_server->server_hostname : "a host without ServerName");
         return DECLINED;
     }
-    link = sl_conn_hooks_make_link(c, sl_proxy_host());
+    link = sl_conn_hooks_make_link(c);
     link->outgoing = outgoing;
     return OK;
 }

@@ -9,17 +9,17 @@
 #include "httpd/module_config.h"
 #include "profile/conf_cmd.h"
 
-typedef struct section_t {
-    const sl_settings_t *settings;
-    server_rec *server;
-    const char *name; /* "<Location /private>" */
-} section_t;
-
-static apr_array_header_t *sections;
+static apr_array_header_t *sections[SL_SECTION_KINDS];
 
 void sl_sections_begin(apr_pool_t *pool)
 {
-    sections = apr_array_make(pool, 4, sizeof(section_t));
+    for (int kind = 0; kind < SL_SECTION_KINDS; kind++)
+        sections[kind] = apr_array_make(pool, 4, sizeof(sl_config_section_t));
+}
+
+const apr_array_header_t *sl_sections_noted(sl_sections_t kind)
+{
+    return sections[kind];
 }
 
 static const char *name_of(const cmd_parms *cmd)
@@ -29,27 +29,27 @@ static const char *name_of(const cmd_parms *cmd)
     return parent ? apr_psprintf(cmd->pool, "%s %s", parent->directive, parent->args) : cmd->path;
 }
 
-void sl_sections_note(cmd_parms *cmd, const sl_settings_t *settings)
+void sl_sections_note(cmd_parms *cmd, sl_dir_config_t *dir, sl_sections_t kind)
 {
-    section_t *section;
+    sl_config_section_t *section;
 
-    if (!sections)
+    if (!sections[kind])
         return;
-    for (int i = 0; i < sections->nelts; i++) {
-        if (APR_ARRAY_IDX(sections, i, section_t).settings == settings)
+    for (int i = 0; i < sections[kind]->nelts; i++) {
+        if (APR_ARRAY_IDX(sections[kind], i, sl_config_section_t).dir == dir)
             return;
     }
-    section = apr_array_push(sections);
-    section->settings = settings;
+    section = apr_array_push(sections[kind]);
+    section->dir = dir;
     section->server = cmd->server;
     section->name = name_of(cmd);
 }
 
 /* ---- suites ---- */
 
-static void review_list(const section_t *section, sl_problems_t *problems)
+static void review_list(const sl_config_section_t *section, sl_problems_t *problems)
 {
-    const sl_setting_t *list = sl_settings_get(section->settings, SL_CIPHERS);
+    const sl_setting_t *list = sl_settings_get(section->dir->settings, SL_CIPHERS);
     SSL_CTX *ctx = list ? SSL_CTX_new(TLS_server_method()) : NULL;
 
     if (ctx &&
@@ -61,9 +61,9 @@ static void review_list(const section_t *section, sl_problems_t *problems)
     SSL_CTX_free(ctx);
 }
 
-static void review_suites(const section_t *section, sl_problems_t *problems)
+static void review_suites(const sl_config_section_t *section, sl_problems_t *problems)
 {
-    const sl_setting_t *suites = sl_settings_get(section->settings, SL_SUITES);
+    const sl_setting_t *suites = sl_settings_get(section->dir->settings, SL_SUITES);
     SSL_CTX *ctx = suites ? SSL_CTX_new(TLS_server_method()) : NULL;
 
     if (ctx && SSL_CTX_set_ciphersuites(ctx, suites->values[0].text) != 1)
@@ -84,9 +84,9 @@ static int leaves_browsers_out(const server_rec *s)
            SSL_CTX_get_max_proto_version(vhost->profile->ctx) == TLS1_3_VERSION;
 }
 
-static void review_mode(const section_t *section, server_rec *main_server, sl_problems_t *problems)
+static void review_mode(const sl_config_section_t *section, server_rec *main_server, sl_problems_t *problems)
 {
-    const sl_setting_t *mode = sl_settings_get(section->settings, SL_VERIFY_CLIENT);
+    const sl_setting_t *mode = sl_settings_get(section->dir->settings, SL_VERIFY_CLIENT);
     const char *first = NULL;
     int hosts = 0;
 
@@ -112,8 +112,10 @@ static void review_mode(const section_t *section, server_rec *main_server, sl_pr
 
 void sl_sections_review(server_rec *main_server, sl_problems_t *problems)
 {
-    for (int i = 0; sections && i < sections->nelts; i++) {
-        const section_t *section = &APR_ARRAY_IDX(sections, i, section_t);
+    const apr_array_header_t *noted = sections[SL_SECTIONS_OF_CLIENTS];
+
+    for (int i = 0; noted && i < noted->nelts; i++) {
+        const sl_config_section_t *section = &APR_ARRAY_IDX(noted, i, sl_config_section_t);
 
         review_list(section, problems);
         review_suites(section, problems);

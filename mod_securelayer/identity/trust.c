@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "crypto/cert_text.h"
+#include "crypto/file_list.h"
 #include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
 #include "crypto/pem.h"
@@ -231,39 +232,14 @@ static int is_hash_link(const char *name, int crl, unsigned long *hash)
     return *number == '\0';
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Names of all entries, sorted: what a directory gives must not depend on the order its file system keeps. */
 static apr_status_t list_directory(build_t *build, const char *path, const sl_origin_t *origin, const char *log_id,
                                    apr_array_header_t **names)
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
-    apr_dir_t *dir;
-    apr_finfo_t info;
-    char reason[120];
-    apr_status_t status = apr_dir_open(&dir, path, build->scratch);
+    apr_status_t status = sl_file_list(names, path, FILES_MAX, build->scratch, why);
 
-    *names = apr_array_make(build->scratch, 64, sizeof(const char *));
-    if (status != APR_SUCCESS) {
-        sl_problem_set(why, status, path, "cannot be read: %s", apr_strerror(status, reason, sizeof(reason)));
+    if (status != APR_SUCCESS)
         tell(build, why, log_id, SL_PROBLEM_ERROR);
-        return status;
-    }
-    while ((*names)->nelts <= FILES_MAX && (status = apr_dir_read(&info, APR_FINFO_NAME, dir)) != APR_ENOENT) {
-        if ((status == APR_SUCCESS || status == APR_INCOMPLETE) && info.name[0] != '.')
-            APR_ARRAY_PUSH(*names, const char *) = apr_pstrdup(build->scratch, info.name);
-        else if (status != APR_SUCCESS && status != APR_INCOMPLETE)
-            break;
-    }
-    apr_dir_close(dir);
-    qsort((*names)->elts, (size_t)(*names)->nelts, sizeof(const char *), by_name);
-    if ((*names)->nelts <= FILES_MAX)
-        return APR_SUCCESS;
-    status = sl_problem_set(why, APR_ENOSPC, path, "holds more than %d files", FILES_MAX);
-    tell(build, why, log_id, SL_PROBLEM_ERROR);
     return status;
 }
 
@@ -286,7 +262,7 @@ static apr_array_header_t *distinct_files(build_t *build, const char *path, cons
         unsigned long hash;
         dir_file_t *file;
 
-        if (apr_stat(&info, full, APR_FINFO_TYPE | APR_FINFO_IDENT, build->scratch) != APR_SUCCESS ||
+        if (*name == '.' || apr_stat(&info, full, APR_FINFO_TYPE | APR_FINFO_IDENT, build->scratch) != APR_SUCCESS ||
             info.filetype != APR_REG)
             continue;
         memset(&id, 0, sizeof(id));

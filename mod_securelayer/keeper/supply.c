@@ -332,9 +332,14 @@ void sl_supply_stop(sl_supply_t *supply)
     supply->cache = left = NULL;
 }
 
+apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id)
+{
+    return supply->news ? sl_section_version(supply->news, id) : 0;
+}
+
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
 {
-    apr_uint64_t version = supply->news ? sl_section_version(supply->news, id) : 0;
+    apr_uint64_t version = sl_supply_version(supply, id);
     cache_t *cache = supply->cache;
     sl_identity_t *identity = cache ? find_ready(cache, id, version) : NULL;
 

@@ -37,6 +37,8 @@ void sl_supply_stop(sl_supply_t *supply);
 
 /* The newest version, with a reference for the caller; NULL only if memory ends. Waits for no other process. */
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id);
+/* Of the newest version: grows when a newer one is there. */
+apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id);
 /* Identities made from bytes so far in this process, and questions that found one ready. */
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found);
 

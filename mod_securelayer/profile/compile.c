@@ -20,17 +20,18 @@
 #define NOBODY_SAID 10000
 
 /* The rows that both sides have. */
-typedef struct side_t {
+typedef struct rows_t {
     sl_row_id_t protocol, ciphers, suites, ca_file, ca_path, crl_file, crl_path, crl_check;
-} side_t;
+    int names_cas; /* to the peer: SSLCADNRequest... */
+} rows_t;
 
-static const side_t server_side = {SL_PROTOCOL, SL_CIPHERS,  SL_SUITES,   SL_CA_FILE,
-                                   SL_CA_PATH,  SL_CRL_FILE, SL_CRL_PATH, SL_CRL_CHECK};
-static const side_t client_side = {SL_PROXY_PROTOCOL, SL_PROXY_CIPHERS,  SL_PROXY_SUITES,   SL_PROXY_CA_FILE,
-                                   SL_PROXY_CA_PATH,  SL_PROXY_CRL_FILE, SL_PROXY_CRL_PATH, SL_PROXY_CRL_CHECK};
+static const rows_t server_rows = {SL_PROTOCOL, SL_CIPHERS,  SL_SUITES,   SL_CA_FILE, SL_CA_PATH,
+                                   SL_CRL_FILE, SL_CRL_PATH, SL_CRL_CHECK, 1};
+static const rows_t client_rows = {SL_PROXY_PROTOCOL, SL_PROXY_CIPHERS,  SL_PROXY_SUITES,   SL_PROXY_CA_FILE,
+                                   SL_PROXY_CA_PATH,  SL_PROXY_CRL_FILE, SL_PROXY_CRL_PATH, SL_PROXY_CRL_CHECK, 0};
 
 typedef struct sl_compile_t {
-    const side_t *side;
+    const rows_t *rows;
     const sl_settings_t *settings;
     const char *host;
     sl_profile_t *profile;
@@ -55,7 +56,7 @@ static void complain(const sl_compile_t *in, sl_row_id_t row, const char *log_id
 
 static void warn_of_hole(const sl_compile_t *in)
 {
-    sl_origin_t origin = sl_settings_origin(in->settings, in->side->protocol);
+    sl_origin_t origin = sl_settings_origin(in->settings, in->rows->protocol);
 
     sl_problems_add(in->problems, SL_PROBLEM_WARNING, NULL, &origin, in->host,
                     "Name the versions between as well, or leave the older ones out",
@@ -72,7 +73,7 @@ static void set_versions(const sl_compile_t *in)
                     {SL_TLS1_1, TLS1_1_VERSION},
                     {SL_TLS1, TLS1_VERSION},
                     {SL_SSL3, SSL3_VERSION}};
-    long wanted = sl_settings_number(in->settings, in->side->protocol);
+    long wanted = sl_settings_number(in->settings, in->rows->protocol);
     int highest = 0, lowest = 0, hole = 0;
 
     for (apr_size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
@@ -89,28 +90,28 @@ static void set_versions(const sl_compile_t *in)
         }
     }
     if (!highest) {
-        complain(in, in->side->protocol, "AH02231", "Name at least one, e.g. TLSv1.2 TLSv1.3",
+        complain(in, in->rows->protocol, "AH02231", "Name at least one, e.g. TLSv1.2 TLSv1.3",
                  "no protocol version is left");
         return;
     }
     if (SSL_CTX_set_min_proto_version(in->profile->ctx, lowest) != 1 ||
         SSL_CTX_set_max_proto_version(in->profile->ctx, highest) != 1)
-        complain(in, in->side->protocol, "AH02231", "Leave the oldest versions out",
+        complain(in, in->rows->protocol, "AH02231", "Leave the oldest versions out",
                  "this OpenSSL does not offer these protocol versions");
 }
 
 static void set_suites(const sl_compile_t *in)
 {
-    const char *ciphers = sl_settings_text(in->settings, in->side->ciphers);
-    const char *suites = sl_settings_text(in->settings, in->side->suites);
+    const char *ciphers = sl_settings_text(in->settings, in->rows->ciphers);
+    const char *suites = sl_settings_text(in->settings, in->rows->suites);
 
     sl_openssl_error_clear();
     if (ciphers &&
         SSL_CTX_set_cipher_list(in->profile->ctx, apr_pstrcat(in->scratch, ciphers, SL_NEVER_SUITES, NULL)) != 1)
-        complain(in, in->side->ciphers, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
+        complain(in, in->rows->ciphers, "AH01898", "`openssl ciphers -v 'LIST'` shows what a list stands for",
                  "no usable cipher suite in '%s': %s", ciphers, sl_openssl_error_take(in->scratch));
     if (suites && SSL_CTX_set_ciphersuites(in->profile->ctx, suites) != 1)
-        complain(in, in->side->suites, "AH10127", "TLS 1.3 has suites of its own, e.g. TLS_AES_128_GCM_SHA256",
+        complain(in, in->rows->suites, "AH10127", "TLS 1.3 has suites of its own, e.g. TLS_AES_128_GCM_SHA256",
                  "not usable as TLS 1.3 cipher suites: '%s': %s", suites, sl_openssl_error_take(in->scratch));
 }
 
@@ -189,33 +190,35 @@ static const char *system_cas(void)
     return X509_get_default_cert_file();
 }
 
-static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *settings, const side_t *side)
+static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *settings, const rows_t *rows)
 {
-    long crl = sl_settings_number(settings, side->crl_check);
+    long crl = sl_settings_number(settings, rows->crl_check);
 
     memset(source, 0, sizeof(*source));
-    source->ca_file = sl_settings_text(settings, side->ca_file);
-    if (source->ca_file && sl_row(side->ca_file)->words && !strcasecmp(source->ca_file, SL_SYSTEM_CAS))
+    source->ca_file = sl_settings_text(settings, rows->ca_file);
+    if (source->ca_file && sl_row(rows->ca_file)->words && !strcasecmp(source->ca_file, SL_SYSTEM_CAS))
         source->ca_file = system_cas();
-    source->ca_path = sl_settings_text(settings, side->ca_path);
-    source->crl_file = sl_settings_text(settings, side->crl_file);
-    source->crl_path = sl_settings_text(settings, side->crl_path);
+    source->ca_path = sl_settings_text(settings, rows->ca_path);
+    source->crl_file = sl_settings_text(settings, rows->crl_file);
+    source->crl_path = sl_settings_text(settings, rows->crl_path);
     source->crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
     source->crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
-    source->ca_file_origin = sl_settings_origin(settings, side->ca_file);
-    source->ca_path_origin = sl_settings_origin(settings, side->ca_path);
-    source->crl_file_origin = sl_settings_origin(settings, side->crl_file);
-    source->crl_path_origin = sl_settings_origin(settings, side->crl_path);
-    source->crl_check_origin = sl_settings_origin(settings, side->crl_check);
-}
-
-void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
-{
-    fill_trust_source(source, settings, &server_side);
+    source->ca_file_origin = sl_settings_origin(settings, rows->ca_file);
+    source->ca_path_origin = sl_settings_origin(settings, rows->ca_path);
+    source->crl_file_origin = sl_settings_origin(settings, rows->crl_file);
+    source->crl_path_origin = sl_settings_origin(settings, rows->crl_path);
+    source->crl_check_origin = sl_settings_origin(settings, rows->crl_check);
+    if (!rows->names_cas)
+        return;
     source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
     source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
     source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
     source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
+}
+
+void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    fill_trust_source(source, settings, &server_rows);
 }
 
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
@@ -223,15 +226,12 @@ static void set_trust(const sl_compile_t *in, apr_int64_t now)
     sl_profile_t *profile = in->profile;
     sl_trust_source_t source;
 
-    if (in->side == &client_side)
-        fill_trust_source(&source, in->settings, in->side);
-    else
-        sl_profile_trust_source(&source, in->settings);
+    fill_trust_source(&source, in->settings, in->rows);
     if (sl_trust_new(&profile->trust, &source, now, in->scratch, in->problems) != APR_SUCCESS)
         return;
     if (profile->trust->store)
         SSL_CTX_set1_cert_store(profile->ctx, profile->trust->store);
-    if (profile->trust->names && in->side == &server_side)
+    if (profile->trust->names && in->rows->names_cas)
         SSL_CTX_set_client_CA_list(profile->ctx, SSL_dup_CA_list(profile->trust->names));
 }
 
@@ -239,24 +239,12 @@ static void load_responders(const sl_compile_t *in)
 {
     const char *path = sl_settings_text(in->settings, SL_OCSP_RESPONDER_CERTS);
     sl_origin_t origin = sl_settings_origin(in->settings, SL_OCSP_RESPONDER_CERTS);
-    sl_problem_t *why = sl_problems_new(in->problems, &origin);
-    sl_pem_t pem;
 
     if (!path || sl_settings_is_refused(in->settings, SL_OCSP_RESPONDER_CERTS))
         return;
-    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, in->scratch, why) == APR_SUCCESS) {
-        if (sk_X509_num(pem.certificates)) {
-            in->profile->ocsp_responders = pem.certificates;
-            pem.certificates = NULL;
-        }
-        else {
-            sl_problem_set(why, APR_EINVAL, path, "holds no certificate");
-        }
-        sl_pem_clear(&pem);
-    }
+    in->profile->ocsp_responders = sl_pem_read_certificates(path, &origin, in->scratch, in->problems);
     for (int i = 0; i < sk_X509_num(in->profile->ocsp_responders); i++)
         sl_cert_settle(sk_X509_value(in->profile->ocsp_responders, i));
-    sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
 }
 
 static void warn_of_ocsp(const sl_compile_t *in, sl_row_id_t row, const char *advice, const char *reason)
@@ -323,59 +311,25 @@ static void set_srp(const sl_compile_t *in)
              "SRP verifiers: %s: %s", path, reason);
 }
 
-/* An empty profile; NULL if OpenSSL makes none, which is told. */
-static sl_profile_t *make_empty(const SSL_METHOD *method, int weight, const sl_settings_t *settings, const char *host,
-                                apr_pool_t *scratch, sl_problems_t *problems)
+static void set_server(const sl_compile_t *in, apr_int64_t now)
 {
-    sl_profile_t *profile = calloc(1, sizeof(*profile));
-    const char *digest = sl_settings_digest(settings, weight, scratch);
-
-    if (!profile)
-        abort();
-    sl_refcount_init(&profile->holders);
-    profile->ctx = SSL_CTX_new(method);
-    if (!profile->ctx) {
-        sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, host, NULL, "OpenSSL makes no SSL_CTX: %s",
-                        sl_openssl_error_take(scratch));
-        sl_profile_release(profile);
-        return NULL;
-    }
-    EVP_Digest(digest, strlen(digest), profile->scope, NULL, EVP_sha256(), NULL);
-    return profile;
+    set_options(in);
+    set_sessions(in);
+    set_verification(in, now);
+    set_srp(in);
 }
 
-static sl_profile_t *finish(sl_profile_t *profile, int errors)
+/* Others have prepared the SSL_CTX; the administrator's own commands go last. */
+static void finish_server(const sl_compile_t *in)
 {
-    if (!errors)
-        return profile;
-    sl_profile_release(profile);
-    return NULL;
-}
+    sl_profile_t *profile = in->profile;
 
-sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
-{
-    sl_profile_t *profile = make_empty(TLS_server_method(), SL_FOR_AUTH, settings, host, scratch, problems);
-    sl_compile_t in = {&server_side, settings, host, profile, scratch, problems};
-    int errors = problems->errors;
-
-    if (!profile)
-        return NULL;
-    set_versions(&in);
-    set_suites(&in);
-    set_options(&in);
-    set_sessions(&in);
-    set_verification(&in, now);
-    set_srp(&in);
-    if (prepare)
-        prepare(profile->ctx);
-    sl_conf_cmd_run(profile->ctx, sl_settings_get(settings, SL_CONF_CMD), host, scratch, problems);
+    sl_conf_cmd_run(profile->ctx, sl_settings_get(in->settings, SL_CONF_CMD), in->host, in->scratch, in->problems);
     if (SSL_CTX_get_num_tickets(profile->ctx) == NOBODY_SAID) {
         SSL_CTX_set_num_tickets(profile->ctx, TICKETS);
         profile->tickets_by_client = 1;
     }
     profile->has_own_certificate = SSL_CTX_get0_certificate(profile->ctx) != NULL;
-    return finish(profile, problems->errors - errors);
 }
 
 /* ---- the side that connects to backends ---- */
@@ -443,18 +397,13 @@ static void set_client_options(const sl_compile_t *in)
         SSL_CTX_set1_groups_list(ctx, groups);
 }
 
-sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+static void set_client(const sl_compile_t *in, apr_int64_t now)
 {
-    sl_profile_t *profile = make_empty(TLS_client_method(), SL_IN_CLIENT_PROFILE, settings, host, scratch, problems);
-    sl_compile_t in = {&client_side, settings, host, profile, scratch, problems};
-    int errors = problems->errors;
+    const sl_settings_t *settings = in->settings;
+    sl_profile_t *profile = in->profile;
+    int errors = in->problems->errors;
 
-    if (!profile)
-        return NULL;
-    set_versions(&in);
-    set_suites(&in);
-    set_client_options(&in);
+    set_client_options(in);
     profile->verify_mode = (int)sl_settings_number(settings, SL_PROXY_VERIFY);
     profile->verify_depth = (int)sl_settings_number(settings, SL_PROXY_VERIFY_DEPTH);
     profile->crl_missing_ok = (sl_settings_number(settings, SL_PROXY_CRL_CHECK) & SL_CRL_MISSING_OK) != 0;
@@ -462,15 +411,70 @@ sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *h
     profile->check_expire = sl_settings_number(settings, SL_PROXY_CHECK_EXPIRE) != 0;
     profile->must_staple = sl_settings_number(settings, SL_PROXY_MUST_STAPLE) != 0;
     profile->pins = sl_settings_get(settings, SL_PROXY_PIN);
-    set_trust(&in, now);
-    set_client_ocsp(&in);
+    set_trust(in, now);
+    set_client_ocsp(in);
     if (profile->verify_mode == SL_VERIFY_NONE)
         SSL_CTX_set_cert_verify_callback(profile->ctx, accept_any, NULL);
-    if (problems->errors == errors)
-        warn_of_trust(&in);
+    if (in->problems->errors == errors)
+        warn_of_trust(in);
+}
+
+/* ---- either side ---- */
+
+typedef struct side_t {
+    const SSL_METHOD *(*method)(void);
+    const rows_t *rows;
+    int scope; /* weight of the rows that the profile's scope is made of */
+    void (*set)(const sl_compile_t *in, apr_int64_t now);
+    void (*finish)(const sl_compile_t *in); /* once the SSL_CTX is prepared; may be NULL */
+} side_t;
+
+static const side_t server_side = {TLS_server_method, &server_rows, SL_FOR_AUTH, set_server, finish_server};
+static const side_t client_side = {TLS_client_method, &client_rows, SL_IN_CLIENT_PROFILE, set_client, NULL};
+
+static sl_profile_t *compile(const side_t *side, const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_profile_t *profile = calloc(1, sizeof(*profile));
+    sl_compile_t in = {side->rows, settings, host, profile, scratch, problems};
+    const char *digest = sl_settings_digest(settings, side->scope, scratch);
+    int errors = problems->errors;
+
+    if (!profile)
+        abort();
+    sl_refcount_init(&profile->holders);
+    profile->ctx = SSL_CTX_new(side->method());
+    if (!profile->ctx) {
+        sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, host, NULL, "OpenSSL makes no SSL_CTX: %s",
+                        sl_openssl_error_take(scratch));
+        sl_profile_release(profile);
+        return NULL;
+    }
+    EVP_Digest(digest, strlen(digest), profile->scope, NULL, EVP_sha256(), NULL);
+    set_versions(&in);
+    set_suites(&in);
+    side->set(&in, now);
     if (prepare)
         prepare(profile->ctx);
-    return finish(profile, problems->errors - errors);
+    if (side->finish)
+        side->finish(&in);
+    if (problems->errors > errors) {
+        sl_profile_release(profile);
+        return NULL;
+    }
+    return profile;
+}
+
+sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    return compile(&server_side, settings, host, now, prepare, scratch, problems);
+}
+
+sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
+                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+{
+    return compile(&client_side, settings, host, now, prepare, scratch, problems);
 }
 
 void sl_profile_retain(sl_profile_t *profile)

@@ -211,7 +211,10 @@ $proxy->stop;
 
 # ---- what can't be ----
 
+mkdir "$dir/crowd";
+spew("$dir/crowd/$_", 'x') for 1 .. 1001;
 my %wrong = (
+    "SSLProxyMachineCertificatePath $dir/crowd"  => qr/SSLProxyMachineCertificatePath: .*crowd: holds more than 1000 files/,
     "SSLProxyCACertificateFile $dir/gone"        => qr/SSLProxyCACertificateFile: .*gone: No such file/,
     'SSLProxyVerify perhaps'                     => qr/SSLProxyVerify: does not know 'perhaps'/,
     "SSLProxyMachineCertificateFile $ann->{key}" => qr/SSLProxyMachineCertificateFile: .*holds no certificate/,

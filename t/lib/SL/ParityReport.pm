@@ -2,21 +2,19 @@ package SL::ParityReport;
 
 # The parity report: every directive of mod_ssl with many arguments in every place, through httpd -t of both (and a start,
 # where they do not agree); every variable in every way to ask, over TLS 1.2 and 1.3, with a client certificate and
-# without. rows() gives records {what, name, tried, same, rules => {rule => [cases]}, differs => [cases], missing};
-# text(rows) the page.
+# without. rows() gives records {what, name, tried, same, rules => {rule => [cases]}, differs => [cases]}; text(rows)
+# the page.
 
 use strict;
 use warnings;
 use Exporter 'import';
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(run slurp spew);
+use SL::Command qw(spew);
 use SL::Httpd;
 use SL::Variables;
 
 our @EXPORT_OK = qw(rows text);
-
-my $top = $SL::Httpd::top;
 
 my @flag   = ('on', 'off', 'ON', 'yes', '1', '""', '', 'on off');
 my @number = ('0', '1', '300', '2147483647', '-1', 'ten', '1x', '', '1 2');
@@ -96,7 +94,7 @@ sub try_lines {
             my $line = $value eq '' ? $name : "$name $value";
             $_->set_config(config($where, $line, $given)) for values %$httpd;
             my ($theirs, $ours) = map { $httpd->{$_}->configtest } qw(mod_ssl securelayer);
-            if ($ours->{err} =~ /Invalid command '\Q$name\E'/) { $row->{missing} = 1; return }
+            if ($ours->{err} =~ /Invalid command '\Q$name\E'/) { push @{ $row->{differs} }, 'not there'; return }
             judge($httpd, $row, $name, $value, "$where: $line", $theirs->{status}, $ours->{status});
         }
     }
@@ -122,13 +120,6 @@ sub judge {
     return;
 }
 
-# What this version says it does not have.
-sub announced {
-    my ($part) = slurp("$top/docs/compatibility.md") =~ /^## Not in this version\n(.*)/ms or return sub { 0 };
-    my @names = map { s/…$/.*/r } $part =~ /\b(SSL\w+(?:…|\b))/g;
-    return sub { my ($name) = @_; return scalar grep { $name =~ /^$_$/ } @names };
-}
-
 sub directives {
     my $certs = SL::Certs->new;
     my $one   = $certs->server('one.test', type => 'ecdsa', issuer => 'intermediate');
@@ -140,12 +131,10 @@ sub directives {
         $httpd->define(ca => $ca, crl => $certs->crl('client-ca'), both => $one->{both}, cas => $certs->hashed('cas', $ca), ticket => $httpd->root . '/ticket');
     }
     my %given = (cert => $one->{full}, key => $one->{key}, ca => $ca);
-    my $announced = announced();
     my @rows;
     for my $name (sort $httpd{mod_ssl}->configtest('-L')->{out} =~ /^(SSL\w+) \(mod_ssl\.c\)$/mg) {
         my $row = { what => 'directive', name => $name, tried => 0, same => 0, rules => {}, differs => [] };
         try_lines(\%httpd, \%given, $name, $row);
-        push @{ $row->{differs} }, 'not there' if $row->{missing} && !$announced->($name);
         push @rows, $row;
     }
     return @rows;
@@ -207,7 +196,6 @@ sub rows { return (directives(), variables()) }
 
 sub outcome {
     my ($row) = @_;
-    return 'not in this version' if $row->{missing} && !@{ $row->{differs} };
     return '**differs**: ' . join '; ', @{ $row->{differs} } if @{ $row->{differs} };
     my @better = map { "better by *$_*: " . join ', ', map {"`$_`"} @{ $row->{rules}{$_} } } sort keys %{ $row->{rules} };
     return @better ? join '; ', @better : 'same as mod_ssl';

@@ -1,50 +1,73 @@
-/* Pieces of mapped memory, filled from their start.  keeper/supply keeps the identities of the start here. */
+/* Pieces of mapped memory, filled from their start; places that are given back are used again for bytes of about the
+ * same length.  identity/identity_cache keeps the identities of a configuration here. */
 #include "base/vault.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define PIECE ((apr_size_t)1 << 20)
+#define GRAIN ((apr_size_t)64)
+#define CLASSES 256 /* of places up to 16 KiB; larger ones share the last one's list */
 
 typedef struct piece_t {
     struct piece_t *next;
     apr_size_t size, used; /* this head included */
 } piece_t;
 
+/* A place that was given back. */
+typedef struct hole_t {
+    struct hole_t *next;
+    apr_size_t size;
+} hole_t;
+
 struct sl_vault_t {
     piece_t *pieces; /* the one in use first */
-    pid_t maker;
+    hole_t *holes[CLASSES];
 };
 
-/* The system gives pages to others only once they are empty. A child that ends leaves what it shares to its parent. */
-static apr_status_t unmap(void *baton)
+sl_vault_t *sl_vault_new(void)
 {
-    sl_vault_t *vault = baton;
-    piece_t *piece = vault->maker == getpid() ? vault->pieces : NULL;
-
-    while (piece) {
-        piece_t *next = piece->next;
-
-        munmap(piece, piece->size);
-        piece = next;
-    }
-    vault->pieces = NULL;
-    return APR_SUCCESS;
+    return calloc(1, sizeof(sl_vault_t));
 }
 
-sl_vault_t *sl_vault_make(apr_pool_t *pool)
+void sl_vault_free(sl_vault_t *vault)
 {
-    sl_vault_t *vault = apr_pcalloc(pool, sizeof(*vault));
+    piece_t *next;
 
-    vault->maker = getpid();
-    apr_pool_cleanup_register(pool, vault, unmap, apr_pool_cleanup_null);
-    return vault;
+    for (piece_t *piece = vault ? vault->pieces : NULL; piece; piece = next) { /* the system gives out empty pages */
+        next = piece->next;
+        munmap(piece, piece->size);
+    }
+    free(vault);
+}
+
+static apr_size_t place_for(apr_size_t length)
+{
+    return (length + GRAIN - 1) / GRAIN * GRAIN;
+}
+
+static hole_t **holes_of(sl_vault_t *vault, apr_size_t size)
+{
+    return &vault->holes[size / GRAIN < CLASSES ? size / GRAIN : 0];
+}
+
+static unsigned char *take_hole(sl_vault_t *vault, apr_size_t size)
+{
+    for (hole_t **at = holes_of(vault, size); *at; at = &(*at)->next) {
+        hole_t *hole = *at;
+
+        if (hole->size != size)
+            continue;
+        *at = hole->next;
+        return (unsigned char *)hole;
+    }
+    return NULL;
 }
 
 static int add_piece(sl_vault_t *vault, apr_size_t wanted)
 {
-    apr_size_t size = wanted + sizeof(piece_t) > PIECE ? wanted + sizeof(piece_t) : PIECE;
+    apr_size_t head = place_for(sizeof(piece_t)), size = wanted + head > PIECE ? wanted + head : PIECE;
     piece_t *piece = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     if (piece == MAP_FAILED)
@@ -53,7 +76,7 @@ static int add_piece(sl_vault_t *vault, apr_size_t wanted)
     (void)madvise(piece, size, MADV_DONTDUMP);
 #endif
     piece->size = size;
-    piece->used = sizeof(*piece);
+    piece->used = head;
     piece->next = vault->pieces;
     vault->pieces = piece;
     return 1;
@@ -61,12 +84,32 @@ static int add_piece(sl_vault_t *vault, apr_size_t wanted)
 
 unsigned char *sl_vault_keep(sl_vault_t *vault, const void *bytes, apr_size_t length)
 {
-    unsigned char *kept;
+    apr_size_t size = place_for(length ? length : 1);
+    unsigned char *kept = take_hole(vault, size);
 
-    if ((!vault->pieces || vault->pieces->size - vault->pieces->used < length) && !add_piece(vault, length))
-        return NULL;
-    kept = (unsigned char *)vault->pieces + vault->pieces->used;
-    vault->pieces->used += length;
-    memcpy(kept, bytes, length);
+    if (!kept) {
+        if ((!vault->pieces || vault->pieces->size - vault->pieces->used < size) && !add_piece(vault, size))
+            return NULL;
+        kept = (unsigned char *)vault->pieces + vault->pieces->used;
+        vault->pieces->used += size;
+    }
+    if (length)
+        memcpy(kept, bytes, length);
     return kept;
+}
+
+/* As OPENSSL_cleanse() does it: the compiler can't know that it is memset(). */
+static void *(*const volatile set)(void *, int, size_t) = memset;
+
+void sl_vault_drop(sl_vault_t *vault, unsigned char *kept, apr_size_t length)
+{
+    apr_size_t size = place_for(length ? length : 1);
+    hole_t *hole = (hole_t *)(void *)kept, **at = holes_of(vault, size);
+
+    if (!kept)
+        return;
+    set(kept, 0, size);
+    hole->size = size;
+    hole->next = *at;
+    *at = hole;
 }

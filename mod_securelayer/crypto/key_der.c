@@ -1,4 +1,6 @@
-/* Private keys from DER.  Called by pem.c for every key once it is decrypted. */
+/* Keys from DER.  Called by pem.c for every key once it is decrypted, by identity/quick for keys that are only compared,
+ * by cert_quick for public ones. */
+#define OPENSSL_SUPPRESS_DEPRECATED /* sl_key_der_public() */
 #include "crypto/key_der.h"
 
 #include "crypto/der.h"
@@ -9,12 +11,17 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/params.h>
+#include <openssl/rsa.h>
 #include <string.h>
 
 #define RSA_NUMBERS 8
 #define RSA_NUMBER_MAX 2048u /* bytes: 16384 bits, OpenSSL's own limit */
 #define EC_NUMBER_MAX 66u    /* P-521 */
 #define EC_POINT_MAX (1 + 2 * EC_NUMBER_MAX)
+#define STRONG_RSA 256u /* bytes of the modulus */
+
+#define OID_RSA "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+#define OID_EC "\x2a\x86\x48\xce\x3d\x02\x01"
 
 static const struct {
     const char *oid;
@@ -141,30 +148,37 @@ static int find_curve(const sl_reader_t *oid)
     return -1;
 }
 
-/* ECPrivateKey (RFC 5915); `curve` is -1 when only the key itself names it. */
-static EVP_PKEY *ec_key(sl_reader_t file, int curve)
+/* ECPrivateKey (RFC 5915); `curve` is -1 when only the key itself names it. Returns the curve, -1 if it is no such key;
+ * `point` is empty if it is not there. */
+static int take_ec(sl_reader_t file, int curve, sl_reader_t *secret, sl_reader_t *point)
 {
-    sl_reader_t key, version, secret, part, inner, point;
+    sl_reader_t key, version, part, inner;
 
     if (!sl_der_expect(&file, SL_DER_SEQUENCE, &key) || !sl_der_unsigned(&key, &version) || !is(&version, "\1", 1) ||
-        !sl_der_expect(&key, SL_DER_OCTET_STRING, &secret))
-        return NULL;
-    sl_reader_init(&point, key.end, 0);
+        !sl_der_expect(&key, SL_DER_OCTET_STRING, secret))
+        return -1;
+    sl_reader_init(point, key.end, 0);
     if (sl_der_peek(&key) == SL_DER_CONTEXT_0) {
         sl_der_next(&key, &part);
         if (!sl_der_expect(&part, SL_DER_OID, &inner) || (curve >= 0 && find_curve(&inner) != curve))
-            return NULL;
+            return -1;
         curve = find_curve(&inner);
     }
     if (sl_der_peek(&key) == SL_DER_CONTEXT_1) {
         sl_der_next(&key, &part);
         /* The first byte of a BIT STRING counts its unused bits. */
-        if (!sl_der_expect(&part, SL_DER_BIT_STRING, &point) || sl_reader_u8(&point) != 0 || point.failed)
-            return NULL;
+        if (!sl_der_expect(&part, SL_DER_BIT_STRING, point) || sl_reader_u8(point) != 0 || point->failed)
+            return -1;
     }
-    if (curve < 0 || key.failed || sl_reader_left(&key))
-        return NULL;
-    return ec_key_from_parts(curve, &secret, &point);
+    return key.failed || sl_reader_left(&key) ? -1 : curve;
+}
+
+static EVP_PKEY *ec_key(sl_reader_t file, int curve)
+{
+    sl_reader_t secret, point;
+
+    curve = take_ec(file, curve, &secret, &point);
+    return curve < 0 ? NULL : ec_key_from_parts(curve, &secret, &point);
 }
 
 /* CurvePrivateKey (RFC 8410 section 7): an OCTET STRING in the OCTET STRING. */
@@ -177,26 +191,50 @@ static EVP_PKEY *edwards_key(sl_reader_t file, const char *type)
     return EVP_PKEY_new_raw_private_key_ex(NULL, type, NULL, secret.at, sl_reader_left(&secret));
 }
 
-static EVP_PKEY *known_pkcs8(const unsigned char *der, apr_size_t length)
+/* What is in a PrivateKeyInfo (RFC 5208 section 5). */
+typedef struct info_t {
+    sl_reader_t type; /* object identifier */
+    int curve;        /* -1: none, or none that we know */
+    sl_reader_t key;  /* in the form of its type */
+} info_t;
+
+static int take_info(const unsigned char *der, apr_size_t length, info_t *taken)
 {
-    sl_reader_t file, info, version, algorithm, oid, parameter, key;
+    sl_reader_t file, info, version, algorithm, parameter;
 
     sl_reader_init(&file, der, length);
     if (!sl_der_expect(&file, SL_DER_SEQUENCE, &info) || !sl_der_unsigned(&info, &version) ||
-        !sl_der_expect(&info, SL_DER_SEQUENCE, &algorithm) || !sl_der_expect(&algorithm, SL_DER_OID, &oid) ||
-        !sl_der_expect(&info, SL_DER_OCTET_STRING, &key))
-        return NULL;
-    if (is(&oid, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01", 9))
-        return rsa_key(key);
-    if (is(&oid, "\x2a\x86\x48\xce\x3d\x02\x01", 7)) {
-        int curve = sl_der_expect(&algorithm, SL_DER_OID, &parameter) ? find_curve(&parameter) : -1;
+        !sl_der_expect(&info, SL_DER_SEQUENCE, &algorithm) || !sl_der_expect(&algorithm, SL_DER_OID, &taken->type))
+        return 0;
+    taken->curve = sl_der_peek(&algorithm) == SL_DER_OID && sl_der_next(&algorithm, &parameter) ? find_curve(&parameter)
+                                                                                               : -1;
+    return sl_der_expect(&info, SL_DER_OCTET_STRING, &taken->key);
+}
 
-        return curve < 0 ? NULL : ec_key(key, curve);
-    }
-    if (is(&oid, "\x2b\x65\x70", 3))
-        return edwards_key(key, "ED25519");
-    if (is(&oid, "\x2b\x65\x71", 3))
-        return edwards_key(key, "ED448");
+static int is_rsa(const sl_reader_t *oid)
+{
+    return is(oid, OID_RSA, sizeof(OID_RSA) - 1);
+}
+
+static int is_ec(const sl_reader_t *oid)
+{
+    return is(oid, OID_EC, sizeof(OID_EC) - 1);
+}
+
+static EVP_PKEY *known_pkcs8(const unsigned char *der, apr_size_t length)
+{
+    info_t info;
+
+    if (!take_info(der, length, &info))
+        return NULL;
+    if (is_rsa(&info.type))
+        return rsa_key(info.key);
+    if (is_ec(&info.type))
+        return info.curve < 0 ? NULL : ec_key(info.key, info.curve);
+    if (is(&info.type, "\x2b\x65\x70", 3))
+        return edwards_key(info.key, "ED25519");
+    if (is(&info.type, "\x2b\x65\x71", 3))
+        return edwards_key(info.key, "ED448");
     return NULL;
 }
 
@@ -229,4 +267,168 @@ EVP_PKEY *sl_key_der_traditional(const unsigned char *der, apr_size_t length, co
         return key;
     ERR_clear_error();
     return d2i_AutoPrivateKey(NULL, &der, (long)length);
+}
+
+/* ---- without decoding ---- */
+
+static int is_equal(const sl_reader_t *a, const sl_reader_t *b)
+{
+    return sl_reader_left(a) == sl_reader_left(b) && !memcmp(a->at, b->at, sl_reader_left(a));
+}
+
+/* RSAPublicKey: its modulus and exponent. */
+static int take_rsa_public(sl_reader_t bits, sl_reader_t *modulus, sl_reader_t *exponent)
+{
+    sl_reader_t key;
+
+    return sl_der_expect(&bits, SL_DER_SEQUENCE, &key) && sl_der_unsigned(&key, modulus) &&
+           sl_der_unsigned(&key, exponent) && !sl_reader_left(&key);
+}
+
+static int is_same_rsa(sl_reader_t private_key, const sl_cert_der_t *cert)
+{
+    sl_reader_t key, version, number, modulus, exponent;
+
+    if (!take_rsa_public(cert->key, &modulus, &exponent) || sl_reader_left(&modulus) < STRONG_RSA ||
+        !(modulus.at[0] & 0x80) || !sl_der_expect(&private_key, SL_DER_SEQUENCE, &key) ||
+        !sl_der_unsigned(&key, &version) || sl_reader_left(&version))
+        return 0;
+    return sl_der_unsigned(&key, &number) && is_equal(&number, &modulus) && sl_der_unsigned(&key, &number) &&
+           is_equal(&number, &exponent);
+}
+
+static int is_same_point(sl_reader_t private_key, int curve, const sl_cert_der_t *cert)
+{
+    sl_reader_t secret, point;
+
+    return curve >= 0 && find_curve(&cert->key_curve) == curve &&
+           take_ec(private_key, curve, &secret, &point) == curve && sl_reader_left(&point) &&
+           is_equal(&point, &cert->key);
+}
+
+int sl_key_der_is_of(const unsigned char *der, apr_size_t length, const sl_cert_der_t *cert)
+{
+    info_t info;
+
+    if (!take_info(der, length, &info) || !is_equal(&info.type, &cert->key_type))
+        return 0;
+    if (is_rsa(&info.type))
+        return is_same_rsa(info.key, cert);
+    return is_ec(&info.type) && is_same_point(info.key, info.curve, cert);
+}
+
+static EVP_PKEY *rsa_public(const sl_cert_der_t *cert)
+{
+    sl_reader_t modulus, exponent;
+    EVP_PKEY *key = NULL;
+    RSA *rsa = NULL;
+    BIGNUM *n = NULL, *e = NULL;
+
+    if (!take_rsa_public(cert->key, &modulus, &exponent) || sl_reader_left(&modulus) > RSA_NUMBER_MAX)
+        return NULL;
+    n = BN_bin2bn(modulus.at, (int)sl_reader_left(&modulus), NULL);
+    e = BN_bin2bn(exponent.at, (int)sl_reader_left(&exponent), NULL);
+    rsa = RSA_new();
+    if (n && e && rsa && RSA_set0_key(rsa, n, e, NULL)) {
+        n = e = NULL;
+        key = EVP_PKEY_new();
+    }
+    if (key && EVP_PKEY_set1_RSA(key, rsa) != 1) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    BN_free(n);
+    BN_free(e);
+    RSA_free(rsa);
+    return key;
+}
+
+static EVP_PKEY *ec_public(const sl_cert_der_t *cert)
+{
+    int curve = find_curve(&cert->key_curve);
+    EC_KEY *ec = curve < 0 ? NULL : EC_KEY_new_by_curve_name(curves[curve].nid);
+    EVP_PKEY *key = NULL;
+
+    if (ec && EC_KEY_oct2key(ec, cert->key.at, sl_reader_left(&cert->key), NULL) == 1)
+        key = EVP_PKEY_new();
+    if (key && EVP_PKEY_set1_EC_KEY(key, ec) != 1) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    EC_KEY_free(ec);
+    return key;
+}
+
+EVP_PKEY *sl_key_der_public(const sl_cert_der_t *cert)
+{
+    if (is_rsa(&cert->key_type))
+        return rsa_public(cert);
+    return is_ec(&cert->key_type) ? ec_public(cert) : NULL;
+}
+
+/* ---- from one form to the other ---- */
+
+static apr_size_t head_size(apr_size_t content)
+{
+    return content < 0x80 ? 2 : content < 0x100 ? 3 : 4;
+}
+
+static void put_head(sl_writer_t *w, unsigned tag, apr_size_t content)
+{
+    sl_writer_u8(w, tag);
+    if (content >= 0x100) {
+        sl_writer_u8(w, 0x82);
+        sl_writer_u16(w, (unsigned)content);
+        return;
+    }
+    if (content >= 0x80)
+        sl_writer_u8(w, 0x81);
+    sl_writer_u8(w, (unsigned)content);
+}
+
+static void put_element(sl_writer_t *w, unsigned tag, const void *content, apr_size_t length)
+{
+    put_head(w, tag, length);
+    if (length)
+        sl_writer_bytes(w, content, length);
+}
+
+/* PrivateKeyInfo with its AlgorithmIdentifier's contents. */
+static apr_size_t wrap(unsigned char *to, apr_size_t room, const sl_writer_t *algorithm, const unsigned char *der,
+                       apr_size_t length)
+{
+    apr_size_t parts = sl_writer_length(algorithm), content = 3 + head_size(parts) + parts + head_size(length) + length;
+    sl_writer_t w;
+
+    if (content > 0xffff)
+        return 0;
+    sl_writer_init(&w, to, room);
+    put_head(&w, SL_DER_SEQUENCE, content);
+    put_element(&w, SL_DER_INTEGER, "", 1);
+    put_element(&w, SL_DER_SEQUENCE, algorithm->start, parts);
+    put_element(&w, SL_DER_OCTET_STRING, der, length);
+    return w.failed ? 0 : sl_writer_length(&w);
+}
+
+apr_size_t sl_key_der_wrap(unsigned char *to, apr_size_t room, const unsigned char *der, apr_size_t length,
+                           const char *label)
+{
+    unsigned char bytes[32];
+    sl_reader_t file, secret, point;
+    sl_writer_t algorithm;
+    int curve;
+
+    sl_writer_init(&algorithm, bytes, sizeof(bytes));
+    if (!strcmp(label, "RSA PRIVATE KEY")) {
+        put_element(&algorithm, SL_DER_OID, OID_RSA, sizeof(OID_RSA) - 1);
+        put_element(&algorithm, 0x05, "", 0);
+        return wrap(to, room, &algorithm, der, length);
+    }
+    sl_reader_init(&file, der, length);
+    curve = strcmp(label, "EC PRIVATE KEY") ? -1 : take_ec(file, -1, &secret, &point);
+    if (curve < 0)
+        return 0;
+    put_element(&algorithm, SL_DER_OID, OID_EC, sizeof(OID_EC) - 1);
+    put_element(&algorithm, SL_DER_OID, curves[curve].oid, curves[curve].oid_length);
+    return wrap(to, room, &algorithm, der, length);
 }

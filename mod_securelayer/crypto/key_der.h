@@ -8,7 +8,8 @@
 #ifndef SL_CRYPTO_KEY_DER_H
 #define SL_CRYPTO_KEY_DER_H
 
-#include <apr.h>
+#include "crypto/cert_der.h"
+
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -16,5 +17,16 @@
 EVP_PKEY *sl_key_der_pkcs8(const unsigned char *der, apr_size_t length);
 /* A traditional RSAPrivateKey, ECPrivateKey or DSA key; `label` is its PEM label ("RSA PRIVATE KEY"). */
 EVP_PKEY *sl_key_der_traditional(const unsigned char *der, apr_size_t length, const char *label);
+
+/* Without decoding it: is this PrivateKeyInfo, as far as the public half that it holds says, surely the key of that
+ * certificate, and a strong one (RSA of 2048 bits or more, EC on a NIST curve)? 0: it takes OpenSSL to tell. */
+int sl_key_der_is_of(const unsigned char *der, apr_size_t length, const sl_cert_der_t *cert);
+/* The public key of a certificate as OpenSSL made keys before it had providers: with its parts at hand, so that nothing
+ * has to be decoded to put it into a certificate. NULL unless it is RSA or on a NIST curve. */
+EVP_PKEY *sl_key_der_public(const sl_cert_der_t *cert);
+/* A traditional key as PrivateKeyInfo; RSA, and EC keys that name a NIST curve. Returns its length, 0 if it is another
+ * one or needs more than `room` bytes. */
+apr_size_t sl_key_der_wrap(unsigned char *to, apr_size_t room, const unsigned char *der, apr_size_t length,
+                           const char *label);
 
 #endif

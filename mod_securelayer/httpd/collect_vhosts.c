@@ -28,7 +28,8 @@ APLOG_USE_MODULE(sl);
 
 typedef struct sl_collect_t {
     apr_pool_t *pool;
-    apr_pool_t *scratch;
+    apr_pool_t *scratch; /* of the host in hand */
+    apr_pool_t *whole;   /* of the pass */
     sl_problems_t *problems;
     sl_profile_set_t *profiles;
     sl_identity_cache_t *cache;
@@ -42,7 +43,7 @@ typedef struct sl_collect_t {
 
 static sl_identity_cache_t *find_cache(void)
 {
-    static const char key[] = "securelayer identity cache 2"; /* the last figure: of the records' layout */
+    static const char key[] = "securelayer identity cache 3"; /* the last figure: of the records' layout */
     void *cache = NULL;
 
     apr_pool_userdata_get(&cache, key, ap_pglobal);
@@ -126,18 +127,19 @@ static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_s
 static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_header_t *sources,
                             void (*ask)(server_rec *, apr_pool_t *, apr_array_header_t *, apr_array_header_t *))
 {
-    apr_array_header_t *certificates = apr_array_make(in->pool, 2, sizeof(const char *));
-    apr_array_header_t *keys = apr_array_make(in->pool, 2, sizeof(const char *));
+    apr_array_header_t *certificates = apr_array_make(in->scratch, 2, sizeof(const char *));
+    apr_array_header_t *keys = apr_array_make(in->scratch, 2, sizeof(const char *));
     int own = sources->nelts, own_keys;
 
+    if (!in->ask_modules)
+        return 0;
     for (int i = 0; i < own; i++) {
         APR_ARRAY_PUSH(certificates, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).certificate;
         if (APR_ARRAY_IDX(sources, i, sl_source_t).key)
             APR_ARRAY_PUSH(keys, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).key;
     }
     own_keys = keys->nelts;
-    if (in->ask_modules)
-        ask(s, in->pool, certificates, keys);
+    ask(s, in->pool, certificates, keys);
     if (certificates->nelts <= own)
         return 0;
     for (int i = 0; i < own; i++) /* theirs come complete: a chain file of ours is not for them */
@@ -155,15 +157,15 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
 }
 
 /* A restart that finds the files broken, perhaps half written: who is served goes on being served. */
-static sl_identity_t *use_the_last(sl_collect_t *in, const sl_source_t *source, sl_problem_t *why)
+static const sl_stored_t *use_the_last(sl_collect_t *in, const sl_source_t *source, sl_problem_t *why)
 {
-    sl_identity_t *identity = sl_identity_cache_last(in->cache, source, in->scratch);
+    const sl_stored_t *stored = sl_identity_cache_last(in->cache, source, in->scratch);
 
-    if (!identity)
+    if (!stored)
         return NULL;
     why->log_id = "SL0004";
     sl_problem_while(why, "the certificate that was loaded before keeps serving, as the new one can't");
-    return identity;
+    return stored;
 }
 
 /* As mod_ssl names a host to programs that know its pass phrase. */
@@ -180,35 +182,16 @@ static void tell_of_closed_key(sl_collect_t *in, const sl_problem_t *why)
                     "was not looked into: it needs a pass phrase, and httpd -t does not ask for it");
 }
 
-static int is_on_token(const char *place)
-{
-    return place && sl_key_uri_is(place) && !sl_key_uri_file(place);
-}
-
-static void add_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, apr_uint64_t stamp,
-                         sl_identity_t *identity, apr_array_header_t *identities)
-{
-    sl_problem_t *why = sl_problems_new(in->problems, &source->origin);
-    sl_identity_ref_t ref;
-
-    if (sl_supply_add(in->supply, identity, is_on_token(source->certificate) || is_on_token(source->key), &ref, why) ==
-        APR_SUCCESS) {
-        APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
-        sl_identities_note(in->pool, ref.id, identity, source, stamp, s);
-    }
-    else
-        sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
-}
-
 /* NULL if there is none; what is wrong has been told. */
-static sl_identity_t *load_identity(sl_collect_t *in, const server_rec *s, const sl_source_t *source, int index,
-                                    const char *id)
+static const sl_stored_t *load_identity(sl_collect_t *in, const server_rec *s, const sl_wanted_t *wanted, int index,
+                                        const char *id)
 {
+    const sl_source_t *source = &wanted->source;
     sl_problem_t *why = sl_problems_new(in->problems, NULL); /* the loader knows which directive is to blame */
     sl_question_t question = {.dialog = in->dialog, .host = host_for_dialog(in, s), .index = index};
-    sl_identity_t *identity = NULL;
-    apr_status_t rv =
-        sl_identity_cache_load(in->cache, &identity, source, sl_dialog_ask, &question, in->scratch, in->problems, why);
+    const sl_stored_t *stored = NULL;
+    apr_status_t rv = sl_identity_cache_load(in->cache, &stored, source, wanted->stamp, sl_dialog_ask, &question,
+                                             in->scratch, in->problems, why);
 
     sl_dialog_end(&question, why);
     if (rv != APR_SUCCESS && question.withheld) {
@@ -216,45 +199,63 @@ static sl_identity_t *load_identity(sl_collect_t *in, const server_rec *s, const
         return NULL;
     }
     if (rv != APR_SUCCESS) {
-        identity = use_the_last(in, source, why);
+        stored = use_the_last(in, source, why);
         sl_problem_while(why, "certificate of %s", id);
-        sl_problems_keep(in->problems, why, identity ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
+        sl_problems_keep(in->problems, why, stored ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
     }
-    return identity;
+    return stored;
 }
 
 /* As in mod_ssl ServerName alone counts: an alias may be there for plain HTTP only. */
-static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_t *source,
-                         const sl_identity_t *identity)
+static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_t *source, const sl_stored_t *stored)
 {
     char host[SL_HOST_MAX + 1];
     const char *name = s->server_hostname;
 
-    if (!name || !sl_text_host(host, name, strlen(name)) || sl_identity_covers(identity, host))
+    if (!name || !sl_text_host(host, name, strlen(name)) || sl_stored_covers(stored, host))
         return;
     sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH01909", &source->origin,
-                    sl_key_uri_shown(source->certificate, in->pool),
+                    sl_key_uri_shown(source->certificate, in->whole),
                     "Check ServerName, or get a certificate for that name",
-                    "the certificate does not cover the host's name, %s", apr_pstrdup(in->pool, host));
+                    "the certificate does not cover the host's name, %s", apr_pstrdup(in->whole, host));
+}
+
+static void review_once(sl_collect_t *in, const sl_source_t *source, const sl_stored_t *stored)
+{
+    sl_identity_t *identity;
+
+    if (apr_hash_get(in->reviewed, &stored, sizeof(stored)))
+        return;
+    apr_hash_set(in->reviewed, apr_pmemdup(in->whole, &stored, sizeof(stored)), sizeof(stored), "");
+    identity = sl_stored_get(stored);
+    if (identity)
+        sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
+    sl_identity_release(identity);
 }
 
 /* A certificate that many hosts share is reviewed once; whether it covers a host's name is told for each. */
-static void review(sl_collect_t *in, const server_rec *host, const sl_source_t *source, const sl_identity_t *identity)
+static void review(sl_collect_t *in, const server_rec *host, const sl_source_t *source, const sl_stored_t *stored)
 {
-    if (!apr_hash_get(in->reviewed, &identity, sizeof(identity))) {
-        apr_hash_set(in->reviewed, apr_pmemdup(in->pool, &identity, sizeof(identity)), sizeof(identity), "");
-        sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
-    }
+    if (!sl_stored_is_in_order(stored, in->now))
+        review_once(in, source, stored);
     if (host)
-        warn_of_name(in, host, source, identity);
+        warn_of_name(in, host, source, stored);
 }
 
 /* Taken before they are read: what changes meanwhile is noticed. */
 static apr_uint64_t stamp_of(const sl_source_t *source)
 {
+    const char *const places[] = {source->certificate, source->key, source->chain};
     const char *paths[SL_WATCH_PATHS + 1];
+    int count = 0;
 
-    sl_identities_paths(source, paths);
+    for (int i = 0; i < 3; i++) {
+        const char *file = places[i] && sl_key_uri_is(places[i]) ? sl_key_uri_file(places[i]) : places[i];
+
+        if (file) /* what a token holds has no date */
+            paths[count++] = file;
+    }
+    paths[count] = NULL;
     return sl_watch_stamp(paths);
 }
 
@@ -262,14 +263,16 @@ static apr_uint64_t stamp_of(const sl_source_t *source)
 static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *host, const sl_source_t *source,
                      int index, const char *id, apr_array_header_t *identities)
 {
-    apr_uint64_t stamp = stamp_of(source);
-    sl_identity_t *identity = load_identity(in, s, source, index, id);
+    sl_wanted_t wanted = {*source, stamp_of(source)};
+    const sl_stored_t *stored = load_identity(in, s, &wanted, index, id);
+    sl_identity_ref_t ref;
 
-    if (!identity)
+    if (!stored)
         return;
-    review(in, host, source, identity);
-    add_identity(in, host, source, stamp, identity, identities);
-    sl_identity_release(identity);
+    review(in, host, source, stored);
+    ref = sl_supply_add(in->supply, stored);
+    APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
+    sl_identities_note(in->pool, ref.id, stored, source, wanted.stamp, host);
 }
 
 static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
@@ -277,6 +280,25 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
 {
     for (int i = 0; i < sources->nelts; i++)
         load_one(in, s, s, &APR_ARRAY_IDX(sources, i, sl_source_t), i, id, identities);
+}
+
+/* Ahead of their hosts' turn, for there may be very many of them. */
+static void read_all(sl_collect_t *in, server_rec *main_server)
+{
+    apr_array_header_t *all = apr_array_make(in->scratch, 16, sizeof(sl_wanted_t));
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_settings_t *settings = sl_config_of_server(s)->settings;
+        const apr_array_header_t *sources = is_engine_on(s, settings) ? configured_sources(in, settings) : NULL;
+
+        for (int i = 0; sources && i < sources->nelts; i++) {
+            sl_wanted_t *wanted = apr_array_push(all);
+
+            wanted->source = APR_ARRAY_IDX(sources, i, sl_source_t);
+            wanted->stamp = stamp_of(&wanted->source);
+        }
+    }
+    sl_identity_cache_read(in->cache, all, in->scratch);
 }
 
 /* An sl_proxy_load_t. */
@@ -415,7 +437,7 @@ static sl_dialog_t *make_dialog(const sl_collect_t *in, server_rec *main_server,
 void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
                        sl_dialog_mode_t mode, sl_problems_t *problems, sl_collect_counts_t *counts)
 {
-    sl_collect_t in = {.pool = pool, .scratch = scratch, .problems = problems, .ask_modules = ask_modules};
+    sl_collect_t in = {.pool = pool, .scratch = scratch, .whole = scratch, .problems = problems, .ask_modules = ask_modules};
     int has_context_hook = ask_modules && sl_module_hooks_has("init_server");
 
     in.dialog = make_dialog(&in, main_server, mode);
@@ -426,6 +448,9 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.reviewed = apr_hash_make(scratch);
     if (has_context_hook)
         sl_profile_set_keep_apart(in.profiles);
+    apr_pool_create(&in.scratch, scratch);
+    read_all(&in, main_server);
+    apr_pool_destroy(in.scratch);
     for (server_rec *s = main_server; s; s = s->next) {
         apr_pool_t *own;
 

@@ -72,6 +72,7 @@ static const sl_vhost_t *find_vhost(void *baton, const char *name, int *known)
     sl_link_t *link = baton;
     const sl_vhost_t *vhost = sl_vhost_choice_find(link->c, name, known);
 
+    link->hosts = link->c->vhost_lookup_data;
     link->server = vhost->owner;
     if (link->deadline)
         link->deadline = deadline_for(link, vhost);

@@ -4,28 +4,36 @@
 #include <http_config.h>
 
 #include <apr_strings.h>
+#include <unistd.h>
 
 #include "crypto/key_uri.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/reload.h"
+#include "identity/shared_certs.h"
 #include "keeper/expiry_job.h"
 #include "keeper/reload_identity.h"
 
 static sl_supply_t *supply;
+static pid_t maker;
 static apr_int64_t ready_most;
 static apr_array_header_t *records; /* of sl_identity_record_t, by id */
 
+/* The certificates that it made belong to this configuration's library context (crypto/cert_quick). */
 static apr_status_t forget(void *made)
 {
-    if (supply == made)
-        supply = NULL;
+    if (supply != made)
+        return APR_SUCCESS;
+    supply = NULL;
+    if (maker == getpid())
+        sl_shared_certs_forget();
     return APR_SUCCESS;
 }
 
 sl_supply_t *sl_identities_make(apr_pool_t *pool)
 {
     supply = sl_supply_make(pool);
+    maker = getpid();
     records = apr_array_make(pool, 16, sizeof(sl_identity_record_t));
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
     return supply;
@@ -64,7 +72,7 @@ static void add_names(apr_pool_t *pool, apr_array_header_t *to, const server_rec
     }
 }
 
-void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity, const sl_source_t *source,
+void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, const sl_source_t *source,
                         apr_uint64_t stamp, const server_rec *host)
 {
     sl_identity_record_t *record;
@@ -74,8 +82,8 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity,
         record->source = *source;
         record->stamp = stamp;
         record->names = apr_array_make(pool, 2, sizeof(const char *));
-        record->not_before = identity->not_before;
-        record->not_after = identity->not_after;
+        record->not_before = stored->not_before;
+        record->not_after = stored->not_after;
         record->state_entry = -1;
         record->shown = sl_key_uri_shown(source->certificate, pool);
     }

@@ -27,7 +27,7 @@ typedef struct sl_identity_record_t {
 } sl_identity_record_t;
 
 /* In the parent: the host shows that identity, which came from there; NULL: it is for backends. */
-void sl_identities_note(apr_pool_t *pool, int id, const sl_identity_t *identity, const sl_source_t *source,
+void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, const sl_source_t *source,
                         apr_uint64_t stamp, const server_rec *host);
 /* Any process; NULL if there is none of that number. sl_supply_count() says how many there are. */
 const sl_identity_record_t *sl_identities_record(int id);

@@ -12,6 +12,7 @@
 #include "httpd/env_export.h"
 #include "httpd/filter_in.h"
 #include "httpd/filter_out.h"
+#include "httpd/host_shortcut.h"
 #include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
@@ -39,6 +40,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_client_ocsp_register(pool);
     sl_filter_in_register();
     sl_filter_out_register();
+    sl_host_shortcut_register(pool);
     sl_request_check_register(pool);
     sl_access_register(pool);
     sl_body_buffer_register();

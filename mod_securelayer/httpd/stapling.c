@@ -40,6 +40,7 @@ typedef struct record_t {
     unsigned primed : 1;                  /* httpd's hooks have it */
     unsigned hooked : 1;                  /* those of mod_ssl.h have it */
     unsigned told : 1;
+    unsigned is_listed : 1;               /* among the staples */
     int entry;                            /* on the board, -1: none */
 } record_t;
 
@@ -127,6 +128,13 @@ static record_t *record_of(const look_t *in)
     return record;
 }
 
+static int has_prime_hooks(const look_t *in)
+{
+    const apr_array_header_t *hooks = in->ask_modules ? ap_hook_get_ssl_ocsp_prime_hook() : NULL;
+
+    return (hooks && hooks->nelts) || (in->ask_modules && sl_module_hooks_has("init_stapling_status"));
+}
+
 static void ask_modules(const look_t *in, record_t *record, X509 *issuer)
 {
     const char *pem;
@@ -154,23 +162,15 @@ static const char *url_for(const look_t *in)
     return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : NULL;
 }
 
-static int is_listed(const record_t *record)
-{
-    for (int i = 0; i < staples->nelts; i++) {
-        if (!memcmp(APR_ARRAY_IDX(staples, i, sl_staple_t).key, record->key, sizeof(record->key)))
-            return 1;
-    }
-    return 0;
-}
-
 static void add_staple(const look_t *in, record_t *record, X509 *issuer, const char *url)
 {
     const sl_settings_t *settings = in->vhost->settings;
     sl_staple_t *staple;
 
     by_identity[in->id] = record;
-    if (is_listed(record))
+    if (record->is_listed)
         return;
+    record->is_listed = 1;
     staple = apr_array_push(staples);
     memset(staple, 0, sizeof(*staple));
     hold(in, record->leaf);
@@ -252,6 +252,13 @@ static void check_cache(apr_pool_t *scratch, server_rec *main_server, sl_problem
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
 }
 
+/* Most certificates need not be made for the question whether they have to be stapled. */
+static int is_of_interest(const look_t *in)
+{
+    return sl_settings_number(in->vhost->settings, SL_USE_STAPLING) || has_prime_hooks(in) ||
+           sl_supply_start_of(sl_identities_supply(), in->id)->has_features;
+}
+
 void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int may_ask_modules,
                          sl_problems_t *problems)
 {
@@ -267,6 +274,8 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
             sl_identity_t *identity;
 
             in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;
+            if (!is_of_interest(&in))
+                continue;
             in.identity = identity = sl_supply_get(sl_identities_supply(), in.id);
             if (identity)
                 collect_identity(&in);

@@ -11,6 +11,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 
+#include "crypto/cert_quick.h"
 #include "crypto/cert_text.h"
 #include "httpd/collect_vhosts.h"
 #include "httpd/counters.h"
@@ -67,6 +68,7 @@ static int pre_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratc
     /* A child that exits with connections open frees them in the last moment: the library must still be whole then. */
     OPENSSL_init_ssl(OPENSSL_INIT_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
     sl_cert_text_init();
+    sl_cert_quick_prepare(pool);
     sl_directives_begin(pool);
     rehearsed = NULL;
     return accept_mutex_names(pool);
@@ -122,9 +124,23 @@ static sl_dialog_mode_t dialog_mode(void)
     return is_rehearsal() ? SL_DIALOG_START : SL_DIALOG_RESTART;
 }
 
+/* What the work of a pass needs goes back to the system with it. Else it stays with httpd, and ten thousand hosts need
+ * much. */
+static apr_pool_t *make_work_pool(apr_pool_t *scratch)
+{
+    apr_allocator_t *allocator = NULL;
+    apr_pool_t *pool = NULL;
+
+    if (apr_allocator_create(&allocator) != APR_SUCCESS)
+        return scratch;
+    apr_pool_create_ex(&pool, scratch, NULL, allocator);
+    apr_allocator_owner_set(allocator, pool);
+    return pool;
+}
+
 static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s, int ask_modules)
 {
-    sl_problems_t *found = sl_problems_make(pool);
+    sl_problems_t *found = sl_problems_make(scratch);
     sl_collect_counts_t counts;
 
     sl_library_prepare(s, ask_modules && !is_rehearsal(), found);
@@ -138,7 +154,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "
                      "read from their files just now)",
                      counts.hosts, counts.profiles, counts.read + counts.known, counts.read);
-    return all_problems(pool, sl_directives_refused(), found);
+    return all_problems(scratch, sl_directives_refused(), found);
 }
 
 static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
@@ -148,7 +164,7 @@ static int check_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scra
     (void)log_pool;
     if (!is_test && !is_rehearsal())
         return OK;
-    rehearsed = collect(pool, scratch, s, 0);
+    rehearsed = collect(pool, make_work_pool(scratch), s, 0);
     sl_log_problems(rehearsed, is_test ? SL_LOG_ALL : SL_LOG_ERRORS, 1, s);
     /* A start goes on to its logs, and tells there what it told here. */
     return is_test && rehearsed->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
@@ -212,13 +228,23 @@ static int start_services(apr_pool_t *pool, server_rec *s)
     return problems->errors ? HTTP_INTERNAL_SERVER_ERROR : OK;
 }
 
+/* Problems live in a pool of their own. */
+static int find_and_tell(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
+{
+    apr_pool_t *work = make_work_pool(scratch);
+    sl_problems_t *problems = find_problems(pool, work, s);
+    int errors = problems->errors;
+
+    sl_log_problems(problems, is_rehearsal() && !errors ? SL_LOG_ERRORS : SL_LOG_ALL, 0, s);
+    if (work != scratch)
+        apr_pool_destroy(work);
+    return errors;
+}
+
 static int post_config(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch, server_rec *s)
 {
-    sl_problems_t *problems = find_problems(pool, scratch, s);
-
     (void)log_pool;
-    sl_log_problems(problems, is_rehearsal() && !problems->errors ? SL_LOG_ERRORS : SL_LOG_ALL, 0, s);
-    if (problems->errors)
+    if (find_and_tell(pool, scratch, s))
         return HTTP_INTERNAL_SERVER_ERROR;
     compare_libraries(s);
     sl_vhost_choice_build(pool, s);

@@ -1,13 +1,14 @@
-/* Identities into bytes and back.  keeper/supply encodes those of a start, keeper/reload_job those that are new;
+/* Identities into bytes and back.  identity/stored makes those of a start, keeper/reload_identity those that are new;
  * children decode.
  *
  * version, origin, leaf, number of intermediates, each of them, key (PKCS#8), group, kind of DH parameters, these. Each
  * text and DER has its length before it, in four bytes. */
 #include "identity/blob.h"
 
-#include "base/bytes.h"
+#include "crypto/cert_quick.h"
 #include "crypto/key_der.h"
 #include "crypto/openssl_error.h"
+#include "identity/shared_certs.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -15,130 +16,175 @@
 #include <string.h>
 
 #define LAYOUT 1
-#define MOST_CERTIFICATES 1000
 
-/* The variable parts in their order; DER is owned until clear(). */
+/* The variable parts in their order. Of encode() they are owned until clear(). */
 typedef struct parts_t {
-    unsigned char *leaf, *key, *dh;
-    int leaf_length, key_length, dh_length;
-    unsigned char **chain;
-    int *chain_lengths;
+    const char *origin, *ec_group;
+    sl_reader_t leaf, key, dh;
+    sl_reader_t *chain;
     int count; /* of the chain */
+    int is_dhx;
 } parts_t;
+
+static void take(sl_reader_t *part, unsigned char *der, int length)
+{
+    sl_reader_init(part, der, length > 0 ? (apr_size_t)length : 0);
+}
+
+static void give_back(sl_reader_t *part)
+{
+    OPENSSL_clear_free((unsigned char *)part->at, sl_reader_left(part));
+}
 
 static void clear(parts_t *parts)
 {
-    OPENSSL_free(parts->leaf);
-    OPENSSL_clear_free(parts->key, parts->key ? (size_t)parts->key_length : 0);
-    OPENSSL_free(parts->dh);
+    give_back(&parts->leaf);
+    give_back(&parts->key);
+    give_back(&parts->dh);
     for (int i = 0; parts->chain && i < parts->count; i++)
-        OPENSSL_free(parts->chain[i]);
+        give_back(&parts->chain[i]);
     OPENSSL_free(parts->chain);
-    OPENSSL_free(parts->chain_lengths);
 }
 
 static int take_key(parts_t *parts, const EVP_PKEY *key)
 {
     PKCS8_PRIV_KEY_INFO *info = EVP_PKEY2PKCS8(key);
+    unsigned char *der = NULL;
 
-    parts->key_length = info ? i2d_PKCS8_PRIV_KEY_INFO(info, &parts->key) : 0;
+    take(&parts->key, der, info ? i2d_PKCS8_PRIV_KEY_INFO(info, &der) : 0);
     PKCS8_PRIV_KEY_INFO_free(info);
-    return parts->key_length > 0;
+    return der != NULL;
+}
+
+static int take_cert(sl_reader_t *part, X509 *cert)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509(cert, &der);
+
+    take(part, der, length);
+    return length > 0;
 }
 
 static int take_chain(parts_t *parts, STACK_OF(X509) *chain)
 {
     parts->count = sk_X509_num(chain);
     parts->chain = OPENSSL_zalloc(sizeof(*parts->chain) * ((size_t)parts->count + 1));
-    parts->chain_lengths = OPENSSL_zalloc(sizeof(*parts->chain_lengths) * ((size_t)parts->count + 1));
-    if (!parts->chain || !parts->chain_lengths || parts->count > MOST_CERTIFICATES)
+    if (!parts->chain || parts->count > SL_BLOB_CERTIFICATES_MAX)
         return 0;
     for (int i = 0; i < parts->count; i++) {
-        parts->chain_lengths[i] = i2d_X509(sk_X509_value(chain, i), &parts->chain[i]);
-        if (parts->chain_lengths[i] <= 0)
+        if (!take_cert(&parts->chain[i], sk_X509_value(chain, i)))
             return 0;
     }
     return 1;
 }
 
-static int take_all(parts_t *parts, const sl_identity_t *identity)
+static int take_dh_parameters(parts_t *parts, EVP_PKEY *parameters)
 {
-    parts->leaf_length = i2d_X509(identity->leaf, &parts->leaf);
-    if (parts->leaf_length <= 0 || !take_chain(parts, identity->chain) || !take_key(parts, identity->key))
-        return 0;
-    if (identity->dh_parameters)
-        parts->dh_length = i2d_KeyParams(identity->dh_parameters, &parts->dh);
-    return parts->dh_length >= 0;
+    unsigned char *der = NULL;
+    int length = parameters ? i2d_KeyParams(parameters, &der) : 0;
+
+    take(&parts->dh, der, length);
+    parts->is_dhx = parameters && EVP_PKEY_is_a(parameters, "DHX");
+    return length >= 0;
 }
 
-static void put(sl_writer_t *w, const void *bytes, apr_size_t length)
+static int take_all(parts_t *parts, const sl_identity_t *identity)
 {
-    sl_writer_u32(w, (apr_uint32_t)length);
-    if (length)
-        sl_writer_bytes(w, bytes, length);
+    parts->origin = identity->origin;
+    parts->ec_group = identity->ec_group;
+    return take_cert(&parts->leaf, identity->leaf) && take_chain(parts, identity->chain) &&
+           take_key(parts, identity->key) && take_dh_parameters(parts, identity->dh_parameters);
+}
+
+static void put(sl_writer_t *w, const sl_reader_t *part)
+{
+    sl_writer_u32(w, (apr_uint32_t)sl_reader_left(part));
+    if (sl_reader_left(part))
+        sl_writer_bytes(w, part->at, sl_reader_left(part));
 }
 
 static void put_text(sl_writer_t *w, const char *text)
 {
-    put(w, text, text ? strlen(text) : 0);
+    sl_reader_t part;
+
+    sl_reader_init(&part, text, text ? strlen(text) : 0);
+    put(w, &part);
 }
 
-static void write_all(sl_writer_t *w, const parts_t *parts, const sl_identity_t *identity)
+static void write_all(sl_writer_t *w, const parts_t *parts)
 {
     sl_writer_u8(w, LAYOUT);
-    put_text(w, identity->origin);
-    put(w, parts->leaf, (apr_size_t)parts->leaf_length);
+    put_text(w, parts->origin);
+    put(w, &parts->leaf);
     sl_writer_u16(w, (unsigned)parts->count);
     for (int i = 0; i < parts->count; i++)
-        put(w, parts->chain[i], (apr_size_t)parts->chain_lengths[i]);
-    put(w, parts->key, (apr_size_t)parts->key_length);
-    put_text(w, identity->ec_group);
-    sl_writer_u8(w, identity->dh_parameters && EVP_PKEY_is_a(identity->dh_parameters, "DHX"));
-    put(w, parts->dh, (apr_size_t)parts->dh_length);
+        put(w, &parts->chain[i]);
+    put(w, &parts->key);
+    put_text(w, parts->ec_group);
+    sl_writer_u8(w, parts->is_dhx ? 1 : 0);
+    put(w, &parts->dh);
 }
 
-static apr_size_t room_for(const parts_t *parts, const sl_identity_t *identity)
+static apr_size_t room_for(const parts_t *parts)
 {
-    apr_size_t room = 64 + strlen(identity->origin) + (identity->ec_group ? strlen(identity->ec_group) : 0);
+    apr_size_t room = 64 + strlen(parts->origin) + (parts->ec_group ? strlen(parts->ec_group) : 0);
 
-    room += (apr_size_t)parts->leaf_length + (apr_size_t)parts->key_length + (apr_size_t)parts->dh_length;
+    room += sl_reader_left(&parts->leaf) + sl_reader_left(&parts->key) + sl_reader_left(&parts->dh);
     for (int i = 0; i < parts->count; i++)
-        room += 4 + (apr_size_t)parts->chain_lengths[i];
+        room += 4 + sl_reader_left(&parts->chain[i]);
     return room;
+}
+
+static unsigned char *pack(const parts_t *parts, apr_size_t *length)
+{
+    apr_size_t room = room_for(parts);
+    unsigned char *bytes = OPENSSL_malloc(room), *exact;
+    sl_writer_t w;
+
+    if (!bytes)
+        return NULL;
+    sl_writer_init(&w, bytes, room);
+    write_all(&w, parts);
+    *length = sl_writer_length(&w);
+    exact = OPENSSL_clear_realloc(bytes, room, *length);
+    if (!exact)
+        OPENSSL_clear_free(bytes, room);
+    return exact;
+}
+
+unsigned char *sl_blob_pack(const char *origin, const sl_reader_t *leaf, const sl_reader_t *chain, int count,
+                            const sl_reader_t *key, apr_size_t *length)
+{
+    parts_t parts;
+
+    memset(&parts, 0, sizeof(parts));
+    parts.origin = origin;
+    parts.leaf = *leaf;
+    parts.chain = (sl_reader_t *)chain;
+    parts.count = count;
+    parts.key = *key;
+    return pack(&parts, length);
 }
 
 unsigned char *sl_blob_encode(const sl_identity_t *identity, apr_size_t *length, sl_problem_t *why)
 {
     parts_t parts;
-    sl_writer_t w;
     unsigned char *bytes = NULL;
-    apr_size_t room;
 
     memset(&parts, 0, sizeof(parts));
     *length = 0;
     sl_openssl_error_clear();
-    if (!take_all(&parts, identity)) {
+    if (!take_all(&parts, identity))
         (void)sl_openssl_problem(why, identity->origin, "OpenSSL does not give out its bytes");
-    }
-    else {
-        room = room_for(&parts, identity);
-        bytes = OPENSSL_malloc(room);
-        if (bytes) {
-            sl_writer_init(&w, bytes, room);
-            write_all(&w, &parts, identity);
-            *length = sl_writer_length(&w);
-        }
-        else {
-            sl_problem_set(why, APR_ENOMEM, identity->origin, "memory ended");
-        }
-    }
+    else if (!(bytes = pack(&parts, length)))
+        sl_problem_set(why, APR_ENOMEM, identity->origin, "memory ended");
     clear(&parts);
     return bytes;
 }
 
 /* ---- back ---- */
 
-static sl_reader_t take(sl_reader_t *r)
+static sl_reader_t next_part(sl_reader_t *r)
 {
     apr_uint32_t length = sl_reader_u32(r);
     const unsigned char *at = sl_reader_take(r, length);
@@ -150,7 +196,7 @@ static sl_reader_t take(sl_reader_t *r)
 
 static char *take_text(sl_reader_t *r)
 {
-    sl_reader_t part = take(r);
+    sl_reader_t part = next_part(r);
     apr_size_t length = sl_reader_left(&part);
     char *text = malloc(length + 1);
 
@@ -161,18 +207,19 @@ static char *take_text(sl_reader_t *r)
     return text;
 }
 
-/* The whole of it is one certificate. */
-static X509 *take_certificate(sl_reader_t *r)
+static X509 *take_leaf(sl_reader_t *r)
 {
-    sl_reader_t part = take(r);
-    const unsigned char *at = part.at;
-    X509 *cert = sl_reader_left(&part) ? d2i_X509(NULL, &at, (long)sl_reader_left(&part)) : NULL;
+    sl_reader_t part = next_part(r);
 
-    if (cert && at != part.end) {
-        X509_free(cert);
-        cert = NULL;
-    }
-    return cert;
+    return sl_reader_left(&part) ? sl_cert_quick(part.at, sl_reader_left(&part)) : NULL;
+}
+
+/* Many identities have the same ones. */
+static X509 *take_issuer(sl_reader_t *r)
+{
+    sl_reader_t part = next_part(r);
+
+    return sl_reader_left(&part) ? sl_shared_cert(part.at, sl_reader_left(&part)) : NULL;
 }
 
 static STACK_OF(X509) *take_certificates(sl_reader_t *r)
@@ -181,7 +228,7 @@ static STACK_OF(X509) *take_certificates(sl_reader_t *r)
     unsigned count = sl_reader_u16(r);
 
     for (unsigned i = 0; chain && i < count; i++) {
-        X509 *cert = i < MOST_CERTIFICATES ? take_certificate(r) : NULL;
+        X509 *cert = i < SL_BLOB_CERTIFICATES_MAX ? take_issuer(r) : NULL;
 
         if (!cert || !sk_X509_push(chain, cert)) {
             X509_free(cert);
@@ -196,7 +243,7 @@ static STACK_OF(X509) *take_certificates(sl_reader_t *r)
 static int take_dh(sl_reader_t *r, EVP_PKEY **parameters)
 {
     int type = sl_reader_u8(r) ? EVP_PKEY_DHX : EVP_PKEY_DH;
-    sl_reader_t part = take(r);
+    sl_reader_t part = next_part(r);
     const unsigned char *at = part.at;
 
     *parameters = NULL;
@@ -210,9 +257,9 @@ static sl_identity_t *decode(sl_reader_t *r, sl_blob_want_t want)
 {
     sl_identity_t *identity = NULL;
     char *origin = sl_reader_u8(r) == LAYOUT ? take_text(r) : NULL;
-    X509 *leaf = origin ? take_certificate(r) : NULL;
+    X509 *leaf = origin ? take_leaf(r) : NULL;
     STACK_OF(X509) *chain = leaf ? take_certificates(r) : NULL;
-    sl_reader_t key_bytes = take(r);
+    sl_reader_t key_bytes = next_part(r);
     EVP_PKEY *key = chain && want == SL_BLOB_ALL ? sl_key_der_pkcs8(key_bytes.at, sl_reader_left(&key_bytes)) : NULL;
 
     if (chain && (key || want != SL_BLOB_ALL))

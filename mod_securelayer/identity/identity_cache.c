@@ -1,12 +1,17 @@
-/* The cache of loaded identities.  httpd/collect_vhosts keeps one in the process pool. */
+/* The cache of loaded identities.  httpd/collect_vhosts keeps one in the process pool.
+ *
+ * Ordinary sources are read by identity/stored, many of them by several threads at once; the others by the loader. */
 #include "identity/identity_cache.h"
 
 #include "crypto/key_uri.h"
 
-#include <apr_file_info.h>
 #include <apr_strings.h>
+#include <apr_thread_proc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* What the loader warned of, told again whenever the identity is asked for. Texts are malloc'ed, as everything here. */
 typedef struct sl_kept_warning_t {
@@ -17,46 +22,23 @@ typedef struct sl_kept_warning_t {
 
 typedef struct sl_cached_t {
     struct sl_cached_t *next;
-    char *paths; /* of the source */
-    char *stamp; /* what its files looked like */
-    sl_identity_t *identity;
+    char *paths;        /* of the source */
+    apr_uint64_t stamp; /* what its files looked like */
+    sl_stored_t *stored;
     sl_kept_warning_t *warnings;
     int wanted;
+    int is_new; /* read in this pass, ahead of need */
 } sl_cached_t;
 
 #define BUCKETS 16384
+#define FEW 64 /* sources that are not worth a thread */
+#define MOST_THREADS 16
 
 struct sl_identity_cache_t {
+    sl_vault_t *vault;
     sl_cached_t *buckets[BUCKETS]; /* by paths; the newest first */
     int read, known;               /* since the last sweep */
 };
-
-sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool)
-{
-    return apr_pcalloc(pool, sizeof(sl_identity_cache_t));
-}
-
-static const char *stamp_file(const char *path, apr_pool_t *scratch)
-{
-    apr_finfo_t info;
-
-    if (sl_key_uri_is(path)) /* what a token holds has no date */
-        path = sl_key_uri_file(path);
-    if (!path)
-        return "-\n";
-    memset(&info, 0, sizeof(info));
-    apr_stat(&info, path, APR_FINFO_IDENT | APR_FINFO_SIZE | APR_FINFO_MTIME | APR_FINFO_CTIME, scratch);
-    return apr_psprintf(scratch,
-                        "%" APR_UINT64_T_FMT " %" APR_UINT64_T_FMT " %" APR_OFF_T_FMT " %" APR_TIME_T_FMT
-                        " %" APR_TIME_T_FMT "\n",
-                        (apr_uint64_t)info.device, (apr_uint64_t)info.inode, info.size, info.mtime, info.ctime);
-}
-
-static const char *stamp_of(const sl_source_t *source, apr_pool_t *scratch)
-{
-    return apr_pstrcat(scratch, stamp_file(source->certificate, scratch), stamp_file(source->key, scratch),
-                       stamp_file(source->chain, scratch), NULL);
-}
 
 static const char *paths_of(const sl_source_t *source, apr_pool_t *scratch)
 {
@@ -96,6 +78,16 @@ static int is_of_key(const sl_source_t *source, const sl_origin_t *origin)
            !strcmp(origin->directive, source->key_origin.directive);
 }
 
+sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool)
+{
+    sl_identity_cache_t *cache = apr_pcalloc(pool, sizeof(*cache));
+
+    cache->vault = sl_vault_new();
+    if (!cache->vault)
+        abort();
+    return cache;
+}
+
 static sl_kept_warning_t *keep_warnings(const sl_source_t *source, const sl_problems_t *problems)
 {
     sl_kept_warning_t *first = NULL, **end = &first;
@@ -121,9 +113,10 @@ static void tell(const sl_cached_t *cached, const sl_source_t *source, sl_proble
                         kept->is_of_key ? &source->key_origin : &source->origin,
                         kept->object ? apr_pstrdup(problems->pool, kept->object) : NULL,
                         kept->advice ? apr_pstrdup(problems->pool, kept->advice) : NULL, "%s", kept->reason);
+    sl_loader_review_mode(source, cached->stored->key_mode, problems);
 }
 
-static void drop(sl_cached_t *cached)
+static void drop(sl_identity_cache_t *cache, sl_cached_t *cached)
 {
     sl_kept_warning_t *next;
 
@@ -135,88 +128,223 @@ static void drop(sl_cached_t *cached)
         free(kept->advice);
         free(kept);
     }
-    sl_identity_release(cached->identity);
+    sl_stored_free(cached->stored, cache->vault);
     free(cached->paths);
-    free(cached->stamp);
     free(cached);
 }
 
-/* `stamp` NULL: whatever the files looked like; the newest is found first. */
-static sl_cached_t *find(sl_identity_cache_t *cache, const char *paths, const char *stamp)
+/* The newest one of the paths. */
+static sl_cached_t *find_last(sl_identity_cache_t *cache, const char *paths)
 {
     sl_cached_t *cached = *bucket_of(cache, paths);
 
-    while (cached && (strcmp(cached->paths, paths) || (stamp && strcmp(cached->stamp, stamp))))
+    while (cached && strcmp(cached->paths, paths))
         cached = cached->next;
     return cached;
 }
 
-static void keep(sl_identity_cache_t *cache, sl_cached_t *cached)
+static sl_cached_t *find(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp)
 {
-    sl_cached_t **bucket = bucket_of(cache, cached->paths);
+    sl_cached_t *cached = *bucket_of(cache, paths);
 
-    cached->next = *bucket;
-    *bucket = cached;
+    while (cached && (cached->stamp != stamp || strcmp(cached->paths, paths)))
+        cached = cached->next;
+    return cached;
 }
 
-static apr_status_t load(sl_cached_t **cached, const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton,
-                         apr_pool_t *scratch, sl_problem_t *why)
+static sl_cached_t *keep(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp, sl_stored_t *stored)
 {
-    const char *stamp = stamp_of(source, scratch); /* before the files are read: a change meanwhile is seen next time */
+    sl_cached_t **bucket = bucket_of(cache, paths), *cached = keep_zeroed(sizeof(*cached));
+
+    cached->paths = keep_text(paths);
+    cached->stamp = stamp;
+    cached->stored = stored;
+    cached->next = *bucket;
+    *bucket = cached;
+    cache->read++;
+    return cached;
+}
+
+/* ---- reading ---- */
+
+static sl_cached_t *keep_read(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp, sl_stored_t *stored,
+                              unsigned char *bytes, apr_size_t length)
+{
+    if (sl_stored_keep(stored, bytes, length, cache->vault))
+        return keep(cache, paths, stamp, stored);
+    sl_stored_free(stored, cache->vault);
+    return NULL;
+}
+
+static int is_on_token(const char *place)
+{
+    return place && sl_key_uri_is(place) && !sl_key_uri_file(place);
+}
+
+static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const char *paths, apr_uint64_t stamp,
+                         const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
+                         sl_problem_t *why)
+{
     sl_problems_t *warnings = sl_problems_make(scratch);
     sl_identity_t *identity = NULL;
+    sl_stored_t *stored;
     apr_status_t rv = sl_loader_load(&identity, source, passphrase, baton, scratch, warnings, why);
 
     if (rv != APR_SUCCESS)
         return rv;
-    *cached = keep_zeroed(sizeof(**cached));
-    (*cached)->paths = keep_text(paths_of(source, scratch));
-    (*cached)->stamp = keep_text(stamp);
-    (*cached)->identity = identity;
+    stored = sl_stored_new(identity, is_on_token(source->certificate) || is_on_token(source->key), cache->vault, why);
+    sl_identity_release(identity);
+    if (!stored) {
+        why->origin = source->origin;
+        return why->status;
+    }
+    *cached = keep(cache, paths, stamp, stored);
     (*cached)->warnings = keep_warnings(source, warnings);
     return APR_SUCCESS;
 }
 
-static sl_identity_t *hand_out(sl_cached_t *cached)
+static apr_status_t read_source(sl_identity_cache_t *cache, sl_cached_t **cached, const char *paths, apr_uint64_t stamp,
+                                const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton,
+                                apr_pool_t *scratch, sl_problem_t *why)
 {
-    cached->wanted = 1;
-    sl_identity_retain(cached->identity);
-    return cached->identity;
+    unsigned char *bytes;
+    apr_size_t length;
+    sl_stored_t *stored = sl_stored_read(source, &bytes, &length);
+
+    *cached = stored ? keep_read(cache, paths, stamp, stored, bytes, length) : NULL;
+    return *cached ? APR_SUCCESS
+                   : load(cache, cached, paths, stamp, source, passphrase, baton, scratch, why);
 }
 
-apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, sl_identity_t **identity, const sl_source_t *source,
-                                    sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
-                                    sl_problems_t *problems, sl_problem_t *why)
+static const sl_stored_t *hand_out(sl_cached_t *cached)
 {
-    sl_cached_t *cached = find(cache, paths_of(source, scratch), stamp_of(source, scratch));
+    cached->wanted = 1;
+    return cached->stored;
+}
+
+apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_t **stored, const sl_source_t *source,
+                                    apr_uint64_t stamp, sl_pem_passphrase_t passphrase, void *baton,
+                                    apr_pool_t *scratch, sl_problems_t *problems, sl_problem_t *why)
+{
+    const char *paths = paths_of(source, scratch);
+    sl_cached_t *cached = find(cache, paths, stamp);
     apr_status_t rv;
 
-    *identity = NULL;
+    *stored = NULL;
     if (cached) {
-        cache->known += !cached->wanted;
+        cache->known += !cached->wanted && !cached->is_new;
     }
     else {
-        rv = load(&cached, source, passphrase, baton, scratch, why);
+        rv = read_source(cache, &cached, paths, stamp, source, passphrase, baton, scratch, why);
         if (rv != APR_SUCCESS)
             return rv;
-        keep(cache, cached);
-        cache->read++;
     }
     /* Hosts that share an identity share its warnings: once in each pass over the configuration. */
     if (!cached->wanted)
         tell(cached, source, problems);
-    *identity = hand_out(cached);
+    *stored = hand_out(cached);
     return APR_SUCCESS;
 }
 
-sl_identity_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch)
+const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch)
 {
-    sl_cached_t *cached = find(cache, paths_of(source, scratch), NULL);
+    sl_cached_t *cached = find_last(cache, paths_of(source, scratch));
 
     if (!cached)
         return NULL;
     cache->known += !cached->wanted;
     return hand_out(cached);
+}
+
+/* ---- reading many ---- */
+
+typedef struct read_t {
+    const sl_wanted_t *wanted;
+    const char *paths;
+    sl_stored_t *stored; /* NULL: the loader's business */
+    unsigned char *bytes;
+    apr_size_t length;
+} read_t;
+
+typedef struct reading_t {
+    read_t *all;
+    int count;
+    atomic_int next;
+} reading_t;
+
+static void read_some(reading_t *reading)
+{
+    int i;
+
+    while ((i = atomic_fetch_add(&reading->next, 1)) < reading->count) {
+        read_t *one = &reading->all[i];
+
+        one->stored = sl_stored_read(&one->wanted->source, &one->bytes, &one->length);
+    }
+}
+
+static void *APR_THREAD_FUNC run_reader(apr_thread_t *thread, void *baton)
+{
+    (void)thread;
+    read_some(baton);
+    return NULL;
+}
+
+/* This thread reads too: without any other it takes longer, that is all. */
+static void read_all(reading_t *reading, apr_pool_t *scratch)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    apr_thread_t *threads[MOST_THREADS];
+    int started = 0;
+    apr_status_t rv;
+
+    while (started < processors - 1 && started < MOST_THREADS &&
+           apr_thread_create(&threads[started], NULL, run_reader, reading, scratch) == APR_SUCCESS)
+        started++;
+    read_some(reading);
+    while (started > 0)
+        (void)apr_thread_join(&rv, threads[--started]);
+}
+
+/* Those that are not known, each of them once. */
+static void list_unknown(sl_identity_cache_t *cache, const apr_array_header_t *sources, reading_t *reading,
+                         apr_pool_t *scratch)
+{
+    apr_hash_t *listed = apr_hash_make(scratch);
+
+    reading->all = apr_pcalloc(scratch, sizeof(read_t) * ((apr_size_t)sources->nelts + 1));
+    for (int i = 0; i < sources->nelts; i++) {
+        const sl_wanted_t *wanted = &APR_ARRAY_IDX(sources, i, const sl_wanted_t);
+        const char *paths = paths_of(&wanted->source, scratch);
+
+        if (find(cache, paths, wanted->stamp) || apr_hash_get(listed, paths, APR_HASH_KEY_STRING))
+            continue;
+        apr_hash_set(listed, paths, APR_HASH_KEY_STRING, wanted);
+        reading->all[reading->count].wanted = wanted;
+        reading->all[reading->count++].paths = paths;
+    }
+}
+
+void sl_identity_cache_read(sl_identity_cache_t *cache, const apr_array_header_t *sources, apr_pool_t *scratch)
+{
+    reading_t reading;
+
+    if (sources->nelts < FEW)
+        return;
+    memset(&reading, 0, sizeof(reading));
+    list_unknown(cache, sources, &reading, scratch);
+    if (reading.count < FEW)
+        return;
+    read_all(&reading, scratch);
+    for (int i = 0; i < reading.count; i++) {
+        const read_t *one = &reading.all[i];
+        sl_cached_t *cached = one->stored ? keep_read(cache, one->paths, one->wanted->stamp, one->stored, one->bytes,
+                                                      one->length)
+                                          : NULL;
+
+        if (cached)
+            cached->is_new = 1;
+    }
 }
 
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known)
@@ -235,12 +363,12 @@ void sl_identity_cache_sweep(sl_identity_cache_t *cache)
             sl_cached_t *cached = *at;
 
             if (cached->wanted) {
-                cached->wanted = 0;
+                cached->wanted = cached->is_new = 0;
                 at = &cached->next;
                 continue;
             }
             *at = cached->next;
-            drop(cached);
+            drop(cache, cached);
         }
     }
 }

@@ -6,11 +6,11 @@
 #include "crypto/cert_text.h"
 #include "crypto/key_uri.h"
 
-#include <apr_file_info.h>
 #include <apr_strings.h>
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One call of sl_loader_load(); the three records own what was read until it is taken out of them. */
 typedef struct load_t {
@@ -115,25 +115,32 @@ static apr_status_t read_key(load_t *load)
     return blame(load, key_origin(load), "AH02572", status);
 }
 
-static void warn_of_key(const load_t *load, const char *reason, const char *command)
+static void warn_of_key(const sl_source_t *source, sl_problems_t *problems, const char *reason, const char *command)
 {
-    apr_pool_t *pool = load->problems->pool;
+    const char *path = key_is_apart(source) ? source->key : source->certificate;
+    const sl_origin_t *origin =
+        key_is_apart(source) && source->key_origin.directive ? &source->key_origin : &source->origin;
 
-    sl_problems_add(load->problems, SL_PROBLEM_WARNING, NULL, key_origin(load), apr_pstrdup(pool, load->key_path),
-                    apr_psprintf(pool, "%s %s", command, load->key_path), "%s", reason);
+    sl_problems_add(problems, SL_PROBLEM_WARNING, NULL, origin, apr_pstrdup(problems->pool, path),
+                    apr_psprintf(problems->pool, "%s %s", command, path), "%s", reason);
+}
+
+void sl_loader_review_mode(const sl_source_t *source, unsigned mode, sl_problems_t *problems)
+{
+    if (mode & S_IWOTH)
+        warn_of_key(source, problems, "the file with the private key can be written by everybody", "chmod o-rwx");
+    else if (mode & S_IROTH)
+        warn_of_key(source, problems, "the private key can be read by everybody on this machine", "chmod o-rwx");
 }
 
 static void check_permissions(const load_t *load)
 {
     const sl_pem_t *file = key_is_apart(load->source) ? &load->key_file : &load->cert_file;
-    apr_finfo_t info;
+    struct stat info;
 
-    if (apr_stat(&info, load->key_path, APR_FINFO_PROT, load->scratch) != APR_SUCCESS)
-        return;
-    if (info.protection & APR_FPROT_WWRITE)
-        warn_of_key(load, "the file with the private key can be written by everybody", "chmod o-rwx");
-    else if ((info.protection & APR_FPROT_WREAD) && !file->key_was_encrypted)
-        warn_of_key(load, "the private key can be read by everybody on this machine", "chmod o-rwx");
+    if (stat(load->key_path, &info) == 0)
+        sl_loader_review_mode(load->source, info.st_mode & (file->key_was_encrypted ? S_IWOTH : S_IWOTH | S_IROTH),
+                              load->problems);
 }
 
 static int belongs(X509 *cert, const EVP_PKEY *key)

@@ -18,4 +18,7 @@ apr_status_t sl_loader_load(sl_identity_t **identity, const sl_source_t *source,
                             void *baton, apr_pool_t *scratch, sl_problems_t *problems, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
+/* The warnings of permissions: S_IWOTH and S_IROTH of `mode`, of the file with the key. */
+void sl_loader_review_mode(const sl_source_t *source, unsigned mode, sl_problems_t *problems);
+
 #endif

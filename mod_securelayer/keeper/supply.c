@@ -5,24 +5,14 @@
  * is held for a look into the table only: identities are made outside of it, perhaps twice at the same moment. */
 #include "keeper/supply.h"
 
-#include "base/vault.h"
 #include "identity/blob.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* What the parent put in. */
-typedef struct start_t {
-    const unsigned char *bytes; /* in the vault; NULL: on a token */
-    apr_size_t length;
-    sl_identity_t *identity; /* until it is settled; for good if there are no bytes */
-} start_t;
 
 typedef struct ready_t {
     struct ready_t *next;           /* in its row of the table, or among the free ones */
@@ -45,11 +35,9 @@ typedef struct cache_t {
 static cache_t *volatile left;
 
 struct sl_supply_t {
-    apr_pool_t *pool;
-    sl_vault_t *vault;
-    apr_array_header_t *starts; /* of start_t */
-    apr_hash_t *by_identity;    /* sl_identity_t * -> sl_identity_ref_t; gone once it is settled */
-    apr_hash_t *by_leaf;        /* SHA-256 of the leaf -> the first id; likewise */
+    apr_array_header_t *starts; /* of const sl_stored_t *: what the parent put in */
+    apr_hash_t *by_stored;      /* sl_stored_t * -> sl_identity_ref_t; gone once it is settled */
+    apr_hash_t *by_leaf;        /* digest of the leaf -> sl_identity_ref_t of the first one; likewise */
     apr_pool_t *index_pool;
     const sl_section_t *news;
     cache_t *cache; /* NULL: none */
@@ -57,81 +45,36 @@ struct sl_supply_t {
 
 /* ---- in the parent ---- */
 
-static apr_status_t release_all(void *baton)
-{
-    sl_supply_t *supply = baton;
-
-    for (int i = 0; i < supply->starts->nelts; i++)
-        sl_identity_release(APR_ARRAY_IDX(supply->starts, i, start_t).identity);
-    supply->starts->nelts = 0;
-    return APR_SUCCESS;
-}
-
 sl_supply_t *sl_supply_make(apr_pool_t *pool)
 {
     sl_supply_t *supply = apr_pcalloc(pool, sizeof(*supply));
 
-    supply->pool = pool;
-    supply->vault = sl_vault_make(pool);
-    supply->starts = apr_array_make(pool, 16, sizeof(start_t));
+    supply->starts = apr_array_make(pool, 16, sizeof(const sl_stored_t *));
     apr_pool_create(&supply->index_pool, pool);
-    supply->by_identity = apr_hash_make(supply->index_pool);
+    supply->by_stored = apr_hash_make(supply->index_pool);
     supply->by_leaf = apr_hash_make(supply->index_pool);
-    apr_pool_cleanup_register(pool, supply, release_all, apr_pool_cleanup_null);
     return supply;
 }
 
-static int twin_of(sl_supply_t *supply, const sl_identity_t *identity, int id)
+sl_identity_ref_t sl_supply_add(sl_supply_t *supply, const sl_stored_t *stored)
 {
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    unsigned length = sizeof(digest);
-    int *first;
+    const sl_identity_ref_t *known = apr_hash_get(supply->by_stored, &stored, sizeof(stored)), *twin;
+    const sl_stored_t **kept;
+    sl_identity_ref_t *ref;
 
-    if (X509_digest(identity->leaf, EVP_sha256(), digest, &length) != 1)
-        return id;
-    first = apr_hash_get(supply->by_leaf, digest, sizeof(digest));
-    if (first)
-        return *first;
-    first = apr_pmemdup(supply->index_pool, &id, sizeof(id));
-    apr_hash_set(supply->by_leaf, apr_pmemdup(supply->index_pool, digest, sizeof(digest)), sizeof(digest), first);
-    return id;
-}
-
-static apr_status_t keep_bytes(sl_supply_t *supply, start_t *start, sl_problem_t *why)
-{
-    apr_size_t length;
-    unsigned char *bytes = sl_blob_encode(start->identity, &length, why);
-
-    if (!bytes)
-        return why && why->status != APR_SUCCESS ? why->status : APR_EGENERAL;
-    start->bytes = sl_vault_keep(supply->vault, bytes, length);
-    start->length = length;
-    OPENSSL_clear_free(bytes, length);
-    return start->bytes ? APR_SUCCESS : sl_problem_set(why, APR_ENOMEM, start->identity->origin, "memory ended");
-}
-
-apr_status_t sl_supply_add(sl_supply_t *supply, sl_identity_t *identity, int on_token, sl_identity_ref_t *ref,
-                           sl_problem_t *why)
-{
-    const sl_identity_ref_t *known = apr_hash_get(supply->by_identity, &identity, sizeof(identity));
-    start_t start = {NULL, 0, identity};
-    apr_status_t rv = APR_SUCCESS;
-
-    if (known) {
-        *ref = *known;
-        return APR_SUCCESS;
-    }
-    if (!on_token)
-        rv = keep_bytes(supply, &start, why);
-    if (rv != APR_SUCCESS)
-        return rv;
-    sl_identity_retain(identity);
-    ref->id = supply->starts->nelts;
-    ref->twin = twin_of(supply, identity, ref->id);
-    APR_ARRAY_PUSH(supply->starts, start_t) = start;
-    apr_hash_set(supply->by_identity, apr_pmemdup(supply->index_pool, &identity, sizeof(identity)), sizeof(identity),
-                 apr_pmemdup(supply->index_pool, ref, sizeof(*ref)));
-    return APR_SUCCESS;
+    if (known)
+        return *known;
+    kept = apr_array_push(supply->starts);
+    *kept = stored;
+    ref = apr_palloc(supply->index_pool, sizeof(*ref));
+    ref->id = ref->twin = supply->starts->nelts - 1;
+    twin = apr_hash_get(supply->by_leaf, stored->digest, sizeof(stored->digest));
+    if (twin)
+        ref->twin = twin->id;
+    else
+        apr_hash_set(supply->by_leaf, stored->digest, sizeof(stored->digest), ref);
+    apr_hash_set(supply->by_stored, apr_pmemdup(supply->index_pool, &stored, sizeof(stored)), sizeof(stored), ref);
+    return *ref;
 }
 
 int sl_supply_count(const sl_supply_t *supply)
@@ -139,30 +82,22 @@ int sl_supply_count(const sl_supply_t *supply)
     return supply->starts->nelts;
 }
 
-static start_t *nth(const sl_supply_t *supply, int id)
+const sl_stored_t *sl_supply_start_of(const sl_supply_t *supply, int id)
 {
-    return id >= 0 && id < supply->starts->nelts ? &APR_ARRAY_IDX(supply->starts, id, start_t) : NULL;
+    return id >= 0 && id < supply->starts->nelts ? APR_ARRAY_IDX(supply->starts, id, const sl_stored_t *) : NULL;
 }
 
 int sl_supply_is_on_token(const sl_supply_t *supply, int id)
 {
-    const start_t *start = nth(supply, id);
+    const sl_stored_t *start = sl_supply_start_of(supply, id);
 
-    return start && !start->bytes;
+    return start && start->identity;
 }
 
 void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news)
 {
     supply->news = news;
-    for (int i = 0; i < supply->starts->nelts; i++) {
-        start_t *start = nth(supply, i);
-
-        if (start->bytes) {
-            sl_identity_release(start->identity);
-            start->identity = NULL;
-        }
-    }
-    supply->by_identity = supply->by_leaf = NULL;
+    supply->by_stored = supply->by_leaf = NULL;
     apr_pool_destroy(supply->index_pool);
 }
 
@@ -181,16 +116,13 @@ static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t
 /* *version becomes that of what is returned. */
 static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version)
 {
-    const start_t *start = nth(supply, id);
+    const sl_stored_t *start = sl_supply_start_of(supply, id);
     sl_identity_t *identity = *version ? from_board(supply, id, version) : NULL;
 
     if (identity || !start)
         return identity;
     *version = 0;
-    if (!start->identity)
-        return sl_blob_decode(start->bytes, start->length, SL_BLOB_ALL);
-    sl_identity_retain(start->identity);
-    return start->identity;
+    return sl_stored_get(start);
 }
 
 /* ---- those that are ready ---- */

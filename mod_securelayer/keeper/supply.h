@@ -1,13 +1,13 @@
 /* From the number of an identity to the identity, in its newest version.
  *
- * The parent fills it at start: each identity as bytes (identity/blob), which children inherit. A child makes an
+ * The parent fills it at start: each identity as bytes (identity/stored), which children inherit. A child makes an
  * identity of them when a connection first asks for it, and keeps those it used last. Newer bytes come from the board:
  * each question compares one version number. Who holds an older one keeps it as long as it likes.
  * An identity whose key does not show its bytes (on a token) is kept as it is, and never changes. */
 #ifndef SL_KEEPER_SUPPLY_H
 #define SL_KEEPER_SUPPLY_H
 
-#include "identity/identity.h"
+#include "identity/stored.h"
 #include "keeper/board.h"
 
 typedef struct sl_supply_t sl_supply_t;
@@ -16,12 +16,12 @@ typedef struct sl_supply_t sl_supply_t;
 
 /* Lives in the configuration's pool. */
 sl_supply_t *sl_supply_make(apr_pool_t *pool);
-/* A number for this identity, the same one for the same pointer. Until sl_supply_settle() it is held as it is.
- * `on_token`: its key can't be had as bytes. */
-apr_status_t sl_supply_add(sl_supply_t *supply, sl_identity_t *identity, int on_token, sl_identity_ref_t *ref,
-                           sl_problem_t *why) __attribute__((warn_unused_result));
+/* A number for this identity, the same one for the same pointer; it lives as long as the supply is used. */
+sl_identity_ref_t sl_supply_add(sl_supply_t *supply, const sl_stored_t *stored);
 int sl_supply_count(const sl_supply_t *supply);
-/* All are there. From now on bytes alone are held; `news` (NULL: there never are any) has an entry for each of them. */
+/* The one of the start, whatever came since; NULL if there is none of that number. Any process. */
+const sl_stored_t *sl_supply_start_of(const sl_supply_t *supply, int id);
+/* All are there. `news` (NULL: there never are any) has an entry for each of them. */
 void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news);
 int sl_supply_is_on_token(const sl_supply_t *supply, int id);
 

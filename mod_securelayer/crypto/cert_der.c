@@ -1,0 +1,242 @@
+/* Certificates, read without OpenSSL.  Called by identity/quick for each certificate of a start. */
+#include "crypto/cert_der.h"
+
+#include "base/text.h"
+#include "crypto/der.h"
+
+#include <apr_time.h>
+#include <string.h>
+
+#define EXTENSIONS 0xa3
+#define BOOLEAN 0x01
+#define DNS_NAME 0x82
+#define KEY_IDENTIFIER 0x80
+
+static int is(const sl_reader_t *r, const char *bytes, apr_size_t length)
+{
+    return sl_reader_left(r) == length && memcmp(r->at, bytes, length) == 0;
+}
+
+static int is_equal(const sl_reader_t *a, const sl_reader_t *b)
+{
+    return sl_reader_left(a) == sl_reader_left(b) && !memcmp(a->at, b->at, sl_reader_left(a));
+}
+
+/* ---- times ---- */
+
+static int two_digits(sl_reader_t *r)
+{
+    unsigned tens = sl_reader_u8(r) - '0', ones = sl_reader_u8(r) - '0';
+
+    if (tens > 9 || ones > 9)
+        r->failed = 1;
+    return (int)(tens * 10 + ones);
+}
+
+/* RFC 5280 section 4.1.2.5: to the second, in UTC. */
+static int take_time(sl_reader_t *validity, apr_int64_t *seconds)
+{
+    sl_reader_t text;
+    apr_time_exp_t parts;
+    apr_time_t moment;
+    unsigned tag = sl_der_next(validity, &text);
+    int year;
+
+    if (tag != SL_DER_UTC_TIME && tag != SL_DER_GENERAL_TIME)
+        return 0;
+    memset(&parts, 0, sizeof(parts));
+    year = two_digits(&text);
+    if (tag == SL_DER_GENERAL_TIME)
+        year = year * 100 + two_digits(&text);
+    else
+        year += year < 50 ? 2000 : 1900;
+    parts.tm_year = year - 1900;
+    parts.tm_mon = two_digits(&text) - 1;
+    parts.tm_mday = two_digits(&text);
+    parts.tm_hour = two_digits(&text);
+    parts.tm_min = two_digits(&text);
+    parts.tm_sec = two_digits(&text);
+    if (sl_reader_u8(&text) != 'Z' || text.failed || sl_reader_left(&text) || parts.tm_mon < 0 || parts.tm_mon > 11 ||
+        parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 59)
+        return 0;
+    if (apr_time_exp_gmt_get(&moment, &parts) != APR_SUCCESS)
+        return 0;
+    *seconds = apr_time_sec(moment);
+    return 1;
+}
+
+static int take_validity(sl_cert_der_t *cert, sl_reader_t *tbs)
+{
+    sl_reader_t validity;
+
+    return sl_der_expect(tbs, SL_DER_SEQUENCE, &validity) && take_time(&validity, &cert->not_before) &&
+           take_time(&validity, &cert->not_after) && !sl_reader_left(&validity);
+}
+
+/* ---- the rest ---- */
+
+static int take_key(sl_cert_der_t *cert, sl_reader_t *tbs)
+{
+    sl_reader_t info, algorithm, parameter;
+
+    if (!sl_der_expect(tbs, SL_DER_SEQUENCE, &info) || !sl_der_expect(&info, SL_DER_SEQUENCE, &algorithm) ||
+        !sl_der_expect(&algorithm, SL_DER_OID, &cert->key_type))
+        return 0;
+    sl_reader_init(&cert->key_curve, algorithm.end, 0);
+    if (sl_der_peek(&algorithm) == SL_DER_OID && sl_der_next(&algorithm, &parameter))
+        cert->key_curve = parameter;
+    return sl_der_expect(&info, SL_DER_BIT_STRING, &cert->key) && sl_reader_u8(&cert->key) == 0 && !cert->key.failed &&
+           !sl_reader_left(&info);
+}
+
+static int take_basic_constraints(sl_cert_der_t *cert, sl_reader_t value)
+{
+    sl_reader_t constraints, flag;
+
+    if (!sl_der_expect(&value, SL_DER_SEQUENCE, &constraints))
+        return 0;
+    if (sl_der_peek(&constraints) == BOOLEAN && sl_der_next(&constraints, &flag))
+        cert->is_ca = sl_reader_u8(&flag) != 0;
+    return 1;
+}
+
+static int take_issuer_key(sl_cert_der_t *cert, sl_reader_t value)
+{
+    sl_reader_t identifiers;
+
+    if (!sl_der_expect(&value, SL_DER_SEQUENCE, &identifiers))
+        return 0;
+    return sl_der_peek(&identifiers) != KEY_IDENTIFIER || sl_der_next(&identifiers, &cert->issuer_key);
+}
+
+/* Those of id-ce, 2.5.29.x. */
+static int take_known(sl_cert_der_t *cert, unsigned which, sl_reader_t value)
+{
+    switch (which) {
+    case 14:
+        return sl_der_expect(&value, SL_DER_OCTET_STRING, &cert->subject_key);
+    case 17:
+        return sl_der_expect(&value, SL_DER_SEQUENCE, &cert->alt_names);
+    case 19:
+        return take_basic_constraints(cert, value);
+    case 35:
+        return take_issuer_key(cert, value);
+    default:
+        return 1;
+    }
+}
+
+static int take_extension(sl_cert_der_t *cert, sl_reader_t *all)
+{
+    sl_reader_t extension, oid, critical, value;
+
+    if (!sl_der_expect(all, SL_DER_SEQUENCE, &extension) || !sl_der_expect(&extension, SL_DER_OID, &oid))
+        return 0;
+    if (sl_der_peek(&extension) == BOOLEAN)
+        sl_der_next(&extension, &critical);
+    if (!sl_der_expect(&extension, SL_DER_OCTET_STRING, &value))
+        return 0;
+    if (is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
+        cert->has_features = 1;
+    return sl_reader_left(&oid) != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d || take_known(cert, oid.at[2], value);
+}
+
+static int take_extensions(sl_cert_der_t *cert, sl_reader_t *tbs)
+{
+    sl_reader_t outer, all;
+
+    if (!sl_reader_left(tbs))
+        return 1;
+    if (!sl_der_expect(tbs, EXTENSIONS, &outer) || !sl_der_expect(&outer, SL_DER_SEQUENCE, &all))
+        return 0;
+    while (sl_reader_left(&all)) {
+        if (!take_extension(cert, &all))
+            return 0;
+    }
+    return !sl_reader_left(tbs);
+}
+
+static int take_version(sl_reader_t *tbs)
+{
+    sl_reader_t outer, version;
+
+    return sl_der_expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) && is(&version, "\2", 1);
+}
+
+int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t length)
+{
+    sl_reader_t file, top, tbs, part;
+
+    memset(cert, 0, sizeof(*cert));
+    sl_reader_init(&cert->issuer_key, der, 0);
+    cert->subject_key = cert->alt_names = cert->issuer_key;
+    sl_reader_init(&file, der, length);
+    if (!sl_der_expect(&file, SL_DER_SEQUENCE, &top) || sl_reader_left(&file) ||
+        !sl_der_expect(&top, SL_DER_SEQUENCE, &tbs) || !sl_der_expect(&top, SL_DER_SEQUENCE, &part) ||
+        !sl_der_expect(&part, SL_DER_OID, &cert->signature) || !sl_der_expect(&top, SL_DER_BIT_STRING, &part) ||
+        sl_reader_left(&top))
+        return 0;
+    if (!take_version(&tbs) || !sl_der_expect(&tbs, SL_DER_INTEGER, &part) || !sl_der_expect(&tbs, SL_DER_SEQUENCE, &part))
+        return 0;
+    return sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->issuer) && take_validity(cert, &tbs) &&
+           sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->subject) && take_key(cert, &tbs) && take_extensions(cert, &tbs);
+}
+
+int sl_cert_der_is_well_signed(const sl_cert_der_t *cert)
+{
+    const sl_reader_t *oid = &cert->signature;
+    apr_size_t length = sl_reader_left(oid);
+
+    if (length == 8 && !memcmp(oid->at, "\x2a\x86\x48\xce\x3d\x04\x03", 7)) /* ecdsa-with-SHA256, 384, 512 */
+        return oid->at[7] >= 2 && oid->at[7] <= 4;
+    if (length == 9 && !memcmp(oid->at, "\x2a\x86\x48\x86\xf7\x0d\x01\x01", 8)) /* sha256, 384, 512WithRSAEncryption */
+        return oid->at[8] >= 11 && oid->at[8] <= 13;
+    return is(oid, "\x2b\x65\x70", 3);
+}
+
+int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *issuer)
+{
+    if (!is_equal(&cert->issuer, &issuer->subject))
+        return 0;
+    return !sl_reader_left(&cert->issuer_key) || !sl_reader_left(&issuer->subject_key) ||
+           is_equal(&cert->issuer_key, &issuer->subject_key);
+}
+
+/* ---- names ---- */
+
+apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t room)
+{
+    sl_reader_t all = cert->alt_names, name;
+    char host[SL_HOST_MAX + 1];
+    apr_size_t used = 0;
+
+    while (sl_reader_left(&all)) {
+        unsigned tag = sl_der_next(&all, &name);
+        apr_size_t length;
+
+        if (tag != DNS_NAME || !sl_text_host(host, name.at, sl_reader_left(&name)))
+            continue;
+        length = strlen(host) + 1;
+        if (used + length + 1 > room)
+            return 0;
+        memcpy(names + used, host, length);
+        used += length;
+    }
+    if (!used)
+        return 0;
+    names[used] = '\0';
+    return used + 1;
+}
+
+int sl_cert_der_names_cover(const char *names, const char *host)
+{
+    const char *dot = strchr(host, '.');
+
+    for (const char *name = names; *name; name += strlen(name) + 1) {
+        if (!strcmp(name, host))
+            return 1;
+        if (dot && dot != host && name[0] == '*' && name[1] == '.' && !strcmp(name + 1, dot) && strchr(dot + 1, '.'))
+            return 1;
+    }
+    return 0;
+}

@@ -1,0 +1,362 @@
+/* Stored identities.  Kept by identity_cache, handed out by keeper/supply.
+ *
+ * sl_stored_read() is the way of nearly all of a start's identities: it reads files, compares bytes and copies them. It
+ * only ever says yes to what it has understood in full. */
+#include "identity/stored.h"
+
+#include "crypto/cert_der.h"
+#include "crypto/key_der.h"
+#include "crypto/openssl_error.h"
+#include "crypto/pem_block.h"
+#include "identity/blob.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_MAX 65536
+#define CHAIN_MAX 8
+#define NAMES_MAX 4096
+#define DAY 86400
+#define SOON (14 * DAY)
+
+/* ---- one whose files were loaded ---- */
+
+static void note_names(sl_stored_t *stored, const sl_cert_der_t *cert)
+{
+    char names[NAMES_MAX];
+    apr_size_t used = sl_cert_der_names(cert, names, sizeof(names));
+
+    stored->names = used ? malloc(used) : NULL;
+    if (stored->names)
+        memcpy(stored->names, names, used);
+}
+
+static int note_leaf(sl_stored_t *stored, X509 *leaf)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509(leaf, &der);
+    sl_cert_der_t cert;
+
+    if (length <= 0)
+        return 0;
+    SHA256(der, (size_t)length, stored->digest);
+    stored->has_features = 1;
+    if (sl_cert_der_read(&cert, der, (apr_size_t)length)) {
+        note_names(stored, &cert);
+        stored->has_features = cert.has_features;
+    }
+    OPENSSL_free(der);
+    return 1;
+}
+
+static int note_bytes(sl_stored_t *stored, sl_identity_t *identity, int on_token, sl_vault_t *vault, sl_problem_t *why)
+{
+    unsigned char *bytes;
+    apr_size_t length;
+
+    if (on_token) {
+        sl_identity_retain(identity);
+        stored->identity = identity;
+        return 1;
+    }
+    bytes = sl_blob_encode(identity, &length, why);
+    return bytes && sl_stored_keep(stored, bytes, length, vault);
+}
+
+sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *vault, sl_problem_t *why)
+{
+    sl_stored_t *stored = calloc(1, sizeof(*stored));
+
+    if (stored && note_leaf(stored, identity->leaf) && note_bytes(stored, identity, on_token, vault, why)) {
+        stored->not_before = identity->not_before;
+        stored->not_after = identity->not_after;
+        return stored;
+    }
+    sl_stored_free(stored, vault);
+    sl_problem_set(why, APR_ENOMEM, identity->origin, "memory ended");
+    return NULL;
+}
+
+int sl_stored_keep(sl_stored_t *stored, unsigned char *bytes, apr_size_t length, sl_vault_t *vault)
+{
+    stored->bytes = sl_vault_keep(vault, bytes, length);
+    stored->length = length;
+    OPENSSL_clear_free(bytes, length);
+    return stored->bytes != NULL;
+}
+
+void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault)
+{
+    if (!stored)
+        return;
+    sl_vault_drop(vault, stored->bytes, stored->length);
+    sl_identity_release(stored->identity);
+    free(stored->names);
+    free(stored);
+}
+
+/* ---- files ---- */
+
+typedef struct file_t {
+    unsigned char *text;
+    apr_size_t length;
+    unsigned mode;
+} file_t;
+
+static void close_file(file_t *file)
+{
+    OPENSSL_clear_free(file->text, FILE_MAX);
+    file->text = NULL;
+}
+
+/* 0: not an ordinary file, or not to be read. */
+static int open_file(file_t *file, const char *path)
+{
+    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hold us up */
+    struct stat info;
+    ssize_t got = -1;
+
+    file->text = NULL;
+    if (descriptor < 0)
+        return 0;
+    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size < FILE_MAX)
+        file->text = OPENSSL_malloc(FILE_MAX);
+    if (file->text)
+        got = read(descriptor, file->text, FILE_MAX);
+    close(descriptor);
+    if (got != (ssize_t)info.st_size) {
+        close_file(file);
+        return 0;
+    }
+    file->length = (apr_size_t)got;
+    file->mode = info.st_mode & (S_IROTH | S_IWOTH);
+    return 1;
+}
+
+/* ---- their blocks ---- */
+
+typedef struct parts_t {
+    sl_pem_block_t certificates[CHAIN_MAX];
+    int count;
+    sl_pem_block_t key;
+} parts_t;
+
+static void clear(parts_t *parts)
+{
+    for (int i = 0; i < parts->count; i++)
+        sl_pem_block_clear(&parts->certificates[i]);
+    sl_pem_block_clear(&parts->key);
+}
+
+static int is_key(const char *label)
+{
+    return !strcmp(label, "PRIVATE KEY") || !strcmp(label, "EC PRIVATE KEY") || !strcmp(label, "RSA PRIVATE KEY");
+}
+
+/* Takes the block over; 0 if it has no place among them. */
+static int place(parts_t *parts, const sl_pem_block_t *block, int want_certificates, int want_key)
+{
+    if (block->headers_length)
+        return 0;
+    if (!strcmp(block->label, "CERTIFICATE") && want_certificates && parts->count < CHAIN_MAX) {
+        parts->certificates[parts->count++] = *block;
+        return 1;
+    }
+    if (!is_key(block->label) || !want_key || parts->key.der)
+        return 0;
+    parts->key = *block;
+    return 1;
+}
+
+static int take_blocks(parts_t *parts, const file_t *file, int want_certificates, int want_key)
+{
+    sl_reader_t text;
+    sl_pem_block_t block;
+    const char *damage;
+    int found;
+
+    sl_reader_init(&text, file->text, file->length);
+    while ((found = sl_pem_block_next(&text, &block, &damage)) > 0) {
+        if (!want_certificates && !strcmp(block.label, "EC PARAMETERS")) { /* the key names its curve itself */
+            sl_pem_block_clear(&block);
+            continue;
+        }
+        if (!place(parts, &block, want_certificates, want_key)) {
+            sl_pem_block_clear(&block);
+            return 0;
+        }
+    }
+    return found == 0;
+}
+
+static int read_file(parts_t *parts, const char *path, int want_certificates, int want_key, unsigned *mode)
+{
+    file_t file;
+    int fine = open_file(&file, path) && take_blocks(parts, &file, want_certificates, want_key);
+
+    if (fine && want_key)
+        *mode = file.mode;
+    close_file(&file);
+    return fine;
+}
+
+/* With a chain file the certificate's file gives its leaf alone. */
+static int read_chain(parts_t *parts, const char *path)
+{
+    unsigned mode;
+
+    while (parts->count > 1)
+        sl_pem_block_clear(&parts->certificates[--parts->count]);
+    return read_file(parts, path, 1, 0, &mode) && parts->count > 1;
+}
+
+static int read_parts(parts_t *parts, const sl_source_t *source, unsigned *mode)
+{
+    int is_apart = source->key && strcmp(source->key, source->certificate) != 0;
+
+    if (source->key_number || source->is_bundle || *source->certificate != '/' || (source->key && *source->key != '/'))
+        return 0;
+    if (!read_file(parts, source->certificate, 1, !is_apart, mode) || !parts->count)
+        return 0;
+    if (source->chain && !read_chain(parts, source->chain))
+        return 0;
+    return (!is_apart || read_file(parts, source->key, 0, 1, mode)) && parts->key.der;
+}
+
+/* ---- what they say ---- */
+
+static int is_own_issuer(const sl_cert_der_t *cert)
+{
+    return sl_cert_der_is_issued_by(cert, cert);
+}
+
+/* The leaf, then each one's issuer; a root may be the last. Nothing that sl_identity_review() would tell of, but that
+ * there is no issuer. */
+static int is_ordinary(const sl_cert_der_t *certs, int count)
+{
+    if (certs[0].is_ca || is_own_issuer(&certs[0]))
+        return 0;
+    for (int i = 0; i < count; i++) {
+        if (!sl_cert_der_is_well_signed(&certs[i]) && !is_own_issuer(&certs[i]))
+            return 0;
+        if (i && (!certs[i].is_ca || !sl_cert_der_is_issued_by(&certs[i - 1], &certs[i])))
+            return 0;
+        if (is_own_issuer(&certs[i]) && i < count - 1)
+            return 0;
+    }
+    return 1;
+}
+
+static void reader_of(sl_reader_t *r, const sl_pem_block_t *block)
+{
+    sl_reader_init(r, block->der, block->der_length);
+}
+
+/* The key as PrivateKeyInfo: its own block, or the wrapped one in `room`. */
+static int key_info(sl_reader_t *key, const sl_pem_block_t *block, unsigned char *room, apr_size_t size)
+{
+    apr_size_t length;
+
+    reader_of(key, block);
+    if (!strcmp(block->label, "PRIVATE KEY"))
+        return 1;
+    length = sl_key_der_wrap(room, size, block->der, block->der_length, block->label);
+    sl_reader_init(key, room, length);
+    return length > 0;
+}
+
+static unsigned char *pack(const parts_t *parts, const sl_source_t *source, const sl_cert_der_t *leaf,
+                           apr_size_t *length)
+{
+    unsigned char wrapped[8192];
+    sl_reader_t chain[CHAIN_MAX], key;
+    unsigned char *bytes = NULL;
+
+    for (int i = 0; i < parts->count; i++)
+        reader_of(&chain[i], &parts->certificates[i]);
+    if (key_info(&key, &parts->key, wrapped, sizeof(wrapped)) && sl_key_der_is_of(key.at, sl_reader_left(&key), leaf))
+        bytes = sl_blob_pack(source->certificate, &chain[0], chain + 1, parts->count - 1, &key, length);
+    OPENSSL_cleanse(wrapped, sizeof(wrapped));
+    return bytes;
+}
+
+static int read_certificates(const parts_t *parts, sl_cert_der_t *certs)
+{
+    for (int i = 0; i < parts->count; i++) {
+        if (!sl_cert_der_read(&certs[i], parts->certificates[i].der, parts->certificates[i].der_length))
+            return 0;
+    }
+    return is_ordinary(certs, parts->count);
+}
+
+static sl_stored_t *make(const parts_t *parts, const sl_source_t *source, unsigned char **bytes, apr_size_t *length)
+{
+    sl_cert_der_t certs[CHAIN_MAX];
+    sl_stored_t *stored = read_certificates(parts, certs) ? calloc(1, sizeof(*stored)) : NULL;
+
+    if (!stored)
+        return NULL;
+    *bytes = pack(parts, source, &certs[0], length);
+    if (!*bytes) {
+        free(stored);
+        return NULL;
+    }
+    SHA256(parts->certificates[0].der, parts->certificates[0].der_length, stored->digest);
+    stored->not_before = certs[0].not_before;
+    stored->not_after = certs[0].not_after;
+    stored->is_plain = parts->count > 1;
+    stored->has_features = certs[0].has_features;
+    note_names(stored, &certs[0]);
+    return stored;
+}
+
+sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, apr_size_t *length)
+{
+    parts_t parts;
+    sl_stored_t *stored = NULL;
+    unsigned mode = 0;
+
+    memset(&parts, 0, sizeof(parts));
+    if (read_parts(&parts, source, &mode))
+        stored = make(&parts, source, bytes, length);
+    if (stored)
+        stored->key_mode = mode;
+    clear(&parts);
+    return stored;
+}
+
+/* ---- questions ---- */
+
+sl_identity_t *sl_stored_get(const sl_stored_t *stored)
+{
+    if (stored->bytes)
+        return sl_blob_decode(stored->bytes, stored->length, SL_BLOB_ALL);
+    sl_identity_retain(stored->identity);
+    return stored->identity;
+}
+
+int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now)
+{
+    apr_int64_t left = stored->not_after - now;
+
+    return stored->is_plain && now >= stored->not_before && left > SOON;
+}
+
+int sl_stored_covers(const sl_stored_t *stored, const char *host)
+{
+    sl_identity_t *identity;
+    int answer;
+
+    if (stored->names && sl_cert_der_names_cover(stored->names, host))
+        return 1;
+    identity = sl_stored_get(stored);
+    answer = identity && sl_identity_covers(identity, host);
+    sl_identity_release(identity);
+    return answer;
+}

@@ -1,0 +1,45 @@
+/* An identity as a start keeps it: its bytes, and what is asked of it without making OpenSSL's objects of them.
+ *
+ * 100,000 of them fit where the objects of some thousands would. Made in the parent, by identity_cache; read by all
+ * processes that inherit it. */
+#ifndef SL_IDENTITY_STORED_H
+#define SL_IDENTITY_STORED_H
+
+#include "base/vault.h"
+#include "identity/identity.h"
+#include "identity/source.h"
+
+#define SL_STORED_DIGEST 32
+
+typedef struct sl_stored_t {
+    unsigned char *bytes;    /* an identity/blob, in a vault; NULL if its key shows none (it lies on a token) */
+    apr_size_t length;
+    sl_identity_t *identity; /* where there are no bytes; else NULL */
+    unsigned char digest[SL_STORED_DIGEST]; /* SHA-256 of the leaf */
+    apr_int64_t not_before, not_after;      /* seconds since 1970 */
+    char *names;             /* DNS names as sl_cert_der_names() has them, own; NULL: not known, or none */
+    int is_plain;            /* but for its dates sl_identity_review() has nothing to say of it */
+    int has_features;        /* the leaf may say that it has to be stapled (RFC 7633) */
+    unsigned key_mode;       /* permissions of the key's file (S_IWOTH, S_IROTH) that everybody has */
+} sl_stored_t;
+
+/* Of one that was loaded, which stays the caller's. `on_token`: its key can't be had as bytes. NULL, told in `why`. */
+sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *vault, sl_problem_t *why);
+/* Reads the files of an ordinary source: PEM, certificates in order and with a complete chain, a key that is open, on a
+ * NIST curve or RSA, and belongs to the leaf. Whatever is not as expected, wrong or merely rare: NULL, and the loader has
+ * to look at it, who also knows what to say. Keeps nothing in the vault. Any thread; several at a time.
+ * *bytes (OPENSSL_malloc, of the caller) and their length are to be given to sl_stored_keep(). */
+sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, apr_size_t *length);
+/* Puts the bytes into the vault and frees them. 0 if memory ended. */
+int sl_stored_keep(sl_stored_t *stored, unsigned char *bytes, apr_size_t length, sl_vault_t *vault);
+/* NULL is allowed. */
+void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
+
+/* The identity itself, with a reference for the caller; NULL if memory ended. */
+sl_identity_t *sl_stored_get(const sl_stored_t *stored);
+/* Is there surely nothing for sl_identity_review() to tell, at this moment? */
+int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now);
+/* As sl_identity_covers(). */
+int sl_stored_covers(const sl_stored_t *stored, const char *host);
+
+#endif

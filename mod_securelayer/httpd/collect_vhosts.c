@@ -282,7 +282,7 @@ static void load_identities(sl_collect_t *in, const server_rec *s, const apr_arr
         load_one(in, s, s, &APR_ARRAY_IDX(sources, i, sl_source_t), i, id, identities);
 }
 
-/* Ahead of their hosts' turn, for there may be very many of them. */
+/* Ahead of their hosts' turn, for there may be very many of them. Later passes know most of them. */
 static void read_all(sl_collect_t *in, server_rec *main_server)
 {
     apr_array_header_t *all = apr_array_make(in->scratch, 16, sizeof(sl_wanted_t));
@@ -448,9 +448,11 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.reviewed = apr_hash_make(scratch);
     if (has_context_hook)
         sl_profile_set_keep_apart(in.profiles);
-    apr_pool_create(&in.scratch, scratch);
-    read_all(&in, main_server);
-    apr_pool_destroy(in.scratch);
+    if (sl_identity_cache_is_empty(in.cache)) {
+        apr_pool_create(&in.scratch, scratch);
+        read_all(&in, main_server);
+        apr_pool_destroy(in.scratch);
+    }
     for (server_rec *s = main_server; s; s = s->next) {
         apr_pool_t *own;
 

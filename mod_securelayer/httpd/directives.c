@@ -22,9 +22,13 @@
 APLOG_USE_MODULE(sl);
 
 static sl_problems_t *refused;
+static apr_pool_t *words_pool;
+static sl_problem_t *unused; /* nothing is set in it; NULL: there is none */
 
 void sl_directives_begin(apr_pool_t *pool)
 {
+    unused = NULL;
+    words_pool = pool;
     refused = sl_problems_make(pool);
     sl_sections_begin(pool);
 }
@@ -94,25 +98,51 @@ static apr_status_t set_expression(cmd_parms *cmd, sl_settings_t *settings, cons
 static apr_status_t set_words(cmd_parms *cmd, sl_settings_t *settings, const sl_row_t *row, const char *arguments,
                               const sl_origin_t *origin, sl_problem_t *why)
 {
-    apr_array_header_t *words = apr_array_make(cmd->temp_pool, 4, sizeof(const char *));
+    apr_pool_t *scratch;
+    apr_array_header_t *words;
+    apr_status_t rv;
 
+    /* What a hundred thousand directives leave in temp_pool would stay with httpd. */
+    apr_pool_create(&scratch, is_htaccess(cmd) ? cmd->temp_pool : words_pool);
+    words = apr_array_make(scratch, 4, sizeof(const char *));
     while (*arguments)
-        APR_ARRAY_PUSH(words, const char *) = ap_getword_conf(cmd->pool, &arguments);
-    return sl_settings_parse(settings, row->id, (const char *const *)words->elts, words->nelts,
-                             is_dump() ? NULL : ap_server_root, origin, why);
+        APR_ARRAY_PUSH(words, const char *) = ap_getword_conf(scratch, &arguments);
+    rv = sl_settings_parse(settings, row->id, (const char *const *)words->elts, words->nelts,
+                           is_dump() ? NULL : ap_server_root, origin, why);
+    apr_pool_destroy(scratch);
+    return rv;
+}
+
+/* Most directives are in order: they share one record for what might be wrong. Threads that read .htaccess files do
+ * not. */
+static sl_problem_t *take_unused(cmd_parms *cmd)
+{
+    sl_problem_t *why = is_htaccess(cmd) ? NULL : unused;
+
+    if (!why)
+        return sl_problem_make(cmd->pool);
+    unused = NULL;
+    return why;
+}
+
+static void give_back(cmd_parms *cmd, sl_problem_t *why)
+{
+    if (why->status == APR_SUCCESS && !is_htaccess(cmd))
+        unused = why;
 }
 
 static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
 {
     const sl_row_t *row = sl_row((sl_row_id_t)(apr_uintptr_t)cmd->info);
     sl_settings_t *settings = settings_for(cmd, dir, row);
-    sl_problem_t *why = sl_problem_make(cmd->pool);
+    sl_problem_t *why;
     apr_status_t rv;
     sl_origin_t origin = {NULL, 0, row->name};
     const char *error = row->where == SL_MAIN ? ap_check_cmd_context(cmd, GLOBAL_ONLY) : NULL;
 
     if (error)
         return error;
+    why = take_unused(cmd);
     if (cmd->directive) {
         origin.file = cmd->directive->filename;
         origin.line = cmd->directive->line_num;
@@ -125,6 +155,7 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
         sl_sections_note(cmd, dir, SL_SECTIONS_OF_BACKENDS);
     if (rv != APR_SUCCESS)
         return tell(cmd, why);
+    give_back(cmd, why);
     if (cmd->path && !(row->where & SL_PROXY) && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
         sl_sections_note(cmd, dir, SL_SECTIONS_OF_CLIENTS);
     return NULL;

@@ -17,7 +17,7 @@
 static sl_supply_t *supply;
 static pid_t maker;
 static apr_int64_t ready_most;
-static apr_array_header_t *records; /* of sl_identity_record_t, by id */
+static apr_array_header_t *records; /* of sl_identity_record_t *, by id */
 
 /* The certificates that it made belong to this configuration's library context (crypto/cert_quick). */
 static apr_status_t forget(void *made)
@@ -34,7 +34,7 @@ sl_supply_t *sl_identities_make(apr_pool_t *pool)
 {
     supply = sl_supply_make(pool);
     maker = getpid();
-    records = apr_array_make(pool, 16, sizeof(sl_identity_record_t));
+    records = apr_array_make(pool, 16, sizeof(sl_identity_record_t *));
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
     return supply;
 }
@@ -62,14 +62,19 @@ void sl_identities_paths(const sl_source_t *source, const char *paths[])
     paths[count] = NULL;
 }
 
-static void add_names(apr_pool_t *pool, apr_array_header_t *to, const server_rec *host)
+static void add_names(apr_array_header_t *to, const server_rec *host)
 {
     if (host->server_hostname)
-        APR_ARRAY_PUSH(to, const char *) = apr_pstrdup(pool, host->server_hostname);
+        APR_ARRAY_PUSH(to, const char *) = host->server_hostname;
     for (int i = 0; host->names && i < host->names->nelts; i++) {
         if (APR_ARRAY_IDX(host->names, i, const char *))
             APR_ARRAY_PUSH(to, const char *) = APR_ARRAY_IDX(host->names, i, const char *);
     }
+}
+
+static sl_identity_record_t *nth(int id)
+{
+    return APR_ARRAY_IDX(records, id, sl_identity_record_t *);
 }
 
 void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, const sl_source_t *source,
@@ -78,22 +83,23 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, con
     sl_identity_record_t *record;
 
     if (id == records->nelts) {
-        record = apr_array_push(records);
+        record = apr_pcalloc(pool, sizeof(*record));
+        APR_ARRAY_PUSH(records, sl_identity_record_t *) = record;
         record->source = *source;
         record->stamp = stamp;
-        record->names = apr_array_make(pool, 2, sizeof(const char *));
+        record->names = apr_array_make(pool, 1, sizeof(const char *));
         record->not_before = stored->not_before;
         record->not_after = stored->not_after;
         record->state_entry = -1;
         record->shown = sl_key_uri_shown(source->certificate, pool);
     }
     if (host)
-        add_names(pool, APR_ARRAY_IDX(records, id, sl_identity_record_t).names, host);
+        add_names(nth(id)->names, host);
 }
 
 const sl_identity_record_t *sl_identities_record(int id)
 {
-    return id >= 0 && id < records->nelts ? &APR_ARRAY_IDX(records, id, sl_identity_record_t) : NULL;
+    return id >= 0 && id < records->nelts ? nth(id) : NULL;
 }
 
 void sl_identities_state(int id, sl_reload_state_t *state)
@@ -117,7 +123,7 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
 
     (void)unused;
     sl_identities_state(id, &state);
-    what->name = APR_ARRAY_IDX(records, id, sl_identity_record_t).shown;
+    what->name = nth(id)->shown;
     what->not_before = state.not_before;
     what->not_after = state.not_after;
     return 1;
@@ -127,7 +133,7 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
 
 static void reload(apr_pool_t *pool, int id, sl_section_t *news)
 {
-    sl_identity_record_t *record = &APR_ARRAY_IDX(records, id, sl_identity_record_t);
+    sl_identity_record_t *record = nth(id);
     sl_reload_identity_t *what;
     sl_reload_item_t *item;
     const char *paths[SL_WATCH_PATHS + 1];

@@ -7,10 +7,13 @@
 
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /* What the loader warned of, told again whenever the identity is asked for. Texts are malloc'ed, as everything here. */
@@ -38,6 +41,7 @@ struct sl_identity_cache_t {
     sl_vault_t *vault;
     sl_cached_t *buckets[BUCKETS]; /* by paths; the newest first */
     int read, known;               /* since the last sweep */
+    int records;
 };
 
 static const char *paths_of(const sl_source_t *source, apr_pool_t *scratch)
@@ -128,6 +132,7 @@ static void drop(sl_identity_cache_t *cache, sl_cached_t *cached)
         free(kept->advice);
         free(kept);
     }
+    cache->records--;
     sl_stored_free(cached->stored, cache->vault);
     free(cached->paths);
     free(cached);
@@ -162,6 +167,7 @@ static sl_cached_t *keep(sl_identity_cache_t *cache, const char *paths, apr_uint
     cached->next = *bucket;
     *bucket = cached;
     cache->read++;
+    cache->records++;
     return cached;
 }
 
@@ -325,6 +331,38 @@ static void list_unknown(sl_identity_cache_t *cache, const apr_array_header_t *s
     }
 }
 
+static void keep_one(sl_identity_cache_t *cache, const read_t *one, sl_stored_t *stored)
+{
+    sl_cached_t *cached;
+
+    if (!stored) {
+        OPENSSL_clear_free(one->bytes, one->length);
+        return;
+    }
+    cached = keep_read(cache, one->paths, one->wanted->stamp, stored, one->bytes, one->length);
+    if (cached)
+        cached->is_new = 1;
+}
+
+/* All that stays is allocated anew before what the threads have allocated is given up: else it would lie scattered over
+ * their memory, and hold it. */
+static void keep_all(sl_identity_cache_t *cache, const reading_t *reading, apr_pool_t *scratch)
+{
+    sl_stored_t **copies = apr_pcalloc(scratch, sizeof(*copies) * (apr_size_t)reading->count);
+
+    for (int i = 0; i < reading->count; i++)
+        copies[i] = reading->all[i].stored ? sl_stored_copy(reading->all[i].stored) : NULL;
+    for (int i = 0; i < reading->count; i++) {
+        if (reading->all[i].stored)
+            keep_one(cache, &reading->all[i], copies[i]);
+    }
+    for (int i = 0; i < reading->count; i++)
+        sl_stored_free(reading->all[i].stored, cache->vault);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 void sl_identity_cache_read(sl_identity_cache_t *cache, const apr_array_header_t *sources, apr_pool_t *scratch)
 {
     reading_t reading;
@@ -336,15 +374,12 @@ void sl_identity_cache_read(sl_identity_cache_t *cache, const apr_array_header_t
     if (reading.count < FEW)
         return;
     read_all(&reading, scratch);
-    for (int i = 0; i < reading.count; i++) {
-        const read_t *one = &reading.all[i];
-        sl_cached_t *cached = one->stored ? keep_read(cache, one->paths, one->wanted->stamp, one->stored, one->bytes,
-                                                      one->length)
-                                          : NULL;
+    keep_all(cache, &reading, scratch);
+}
 
-        if (cached)
-            cached->is_new = 1;
-    }
+int sl_identity_cache_is_empty(const sl_identity_cache_t *cache)
+{
+    return !cache->records;
 }
 
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known)

@@ -32,6 +32,7 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
 /* What was loaded from these paths before, whatever is there now: for a restart that finds the files broken. NULL if
  * there is none. */
 const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch);
+int sl_identity_cache_is_empty(const sl_identity_cache_t *cache);
 /* Identities of this pass: read from their files, and known from before. */
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known);
 /* The pass over the configuration is over: forgets what was not asked for in it. */

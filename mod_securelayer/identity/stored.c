@@ -101,6 +101,33 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault)
     free(stored);
 }
 
+static apr_size_t names_size(const char *names)
+{
+    apr_size_t size = 1;
+
+    while (names[size - 1])
+        size += strlen(names + size - 1) + 1;
+    return size;
+}
+
+sl_stored_t *sl_stored_copy(const sl_stored_t *stored)
+{
+    sl_stored_t *copy = malloc(sizeof(*copy));
+    apr_size_t size = stored->names ? names_size(stored->names) : 0;
+    char *names = size ? malloc(size) : NULL;
+
+    if (!copy || (size && !names)) {
+        free(copy);
+        free(names);
+        return NULL;
+    }
+    *copy = *stored;
+    if (size)
+        memcpy(names, stored->names, size);
+    copy->names = names;
+    return copy;
+}
+
 /* ---- files ---- */
 
 typedef struct file_t {
@@ -111,7 +138,7 @@ typedef struct file_t {
 
 static void close_file(file_t *file)
 {
-    OPENSSL_clear_free(file->text, FILE_MAX);
+    OPENSSL_clear_free(file->text, file->length);
     file->text = NULL;
 }
 
@@ -120,23 +147,19 @@ static int open_file(file_t *file, const char *path)
 {
     int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hold us up */
     struct stat info;
-    ssize_t got = -1;
 
-    file->text = NULL;
+    memset(file, 0, sizeof(*file));
     if (descriptor < 0)
         return 0;
-    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size < FILE_MAX)
-        file->text = OPENSSL_malloc(FILE_MAX);
-    if (file->text)
-        got = read(descriptor, file->text, FILE_MAX);
-    close(descriptor);
-    if (got != (ssize_t)info.st_size) {
-        close_file(file);
-        return 0;
+    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size < FILE_MAX) {
+        file->length = (apr_size_t)info.st_size;
+        file->mode = info.st_mode & (S_IROTH | S_IWOTH);
+        file->text = OPENSSL_malloc(file->length);
     }
-    file->length = (apr_size_t)got;
-    file->mode = info.st_mode & (S_IROTH | S_IWOTH);
-    return 1;
+    if (file->text && read(descriptor, file->text, file->length) != (ssize_t)file->length)
+        close_file(file);
+    close(descriptor);
+    return file->text != NULL;
 }
 
 /* ---- their blocks ---- */

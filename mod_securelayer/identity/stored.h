@@ -32,6 +32,8 @@ sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *va
 sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, apr_size_t *length);
 /* Puts the bytes into the vault and frees them. 0 if memory ended. */
 int sl_stored_keep(sl_stored_t *stored, unsigned char *bytes, apr_size_t length, sl_vault_t *vault);
+/* The same in memory of this thread, without bytes. NULL if memory ended. */
+sl_stored_t *sl_stored_copy(const sl_stored_t *stored);
 /* NULL is allowed. */
 void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 

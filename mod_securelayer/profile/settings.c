@@ -4,6 +4,8 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#define FEW 4 /* settings: as many as most virtual hosts have */
+
 static const sl_row_t rows[] = {
 #define SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)                           \
     {id, name, kind, where, merge, minimum, maximum, initial, words, weight, help, 0},
@@ -19,12 +21,15 @@ const sl_row_t *sl_row(sl_row_id_t id)
     return &rows[id];
 }
 
+/* Of all records in which nothing is set: most of them. */
+static apr_array_header_t nothing = {NULL, sizeof(sl_setting_t), 0, 0, NULL};
+
 sl_settings_t *sl_settings_make(apr_pool_t *pool)
 {
     sl_settings_t *settings = apr_palloc(pool, sizeof(*settings));
 
     settings->pool = pool;
-    settings->set = apr_array_make(pool, 0, sizeof(sl_setting_t));
+    settings->set = &nothing;
     memset(settings->refused, 0, sizeof(settings->refused));
     return settings;
 }
@@ -69,6 +74,13 @@ static void merge_setting(apr_pool_t *pool, sl_setting_t *merged, const sl_setti
     }
 }
 
+sl_setting_t *sl_settings_push(sl_settings_t *settings)
+{
+    if (settings->set == &nothing)
+        settings->set = apr_array_make(settings->pool, FEW, sizeof(sl_setting_t));
+    return apr_array_push(settings->set);
+}
+
 sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, const sl_settings_t *child)
 {
     sl_settings_t *merged = apr_palloc(pool, sizeof(*merged));
@@ -77,6 +89,10 @@ sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, 
     merged->pool = pool;
     for (int i = 0; i < SL_ROW_WORDS; i++)
         merged->refused[i] = parent->refused[i] | child->refused[i];
+    if (!parent->set->nelts || !child->set->nelts) {
+        merged->set = parent->set->nelts ? parent->set : child->set;
+        return merged;
+    }
     merged->set = apr_array_make(pool, parent->set->nelts + child->set->nelts, sizeof(sl_setting_t));
     while (p < parent->set->nelts || c < child->set->nelts) {
         const sl_setting_t *from_parent = p < parent->set->nelts ? &APR_ARRAY_IDX(parent->set, p, sl_setting_t) : NULL;

@@ -30,10 +30,11 @@ typedef apr_status_t (*read_kind_t)(const sl_arguments_t *in);
 
 static sl_setting_t *place(sl_settings_t *settings, sl_row_id_t row)
 {
-    apr_array_header_t *set = settings->set;
-    int at = set->nelts;
+    apr_array_header_t *set;
+    int at = settings->set->nelts;
 
-    apr_array_push(set);
+    (void)sl_settings_push(settings);
+    set = settings->set;
     for (; at > 0 && APR_ARRAY_IDX(set, at - 1, sl_setting_t).row > row; at--)
         APR_ARRAY_IDX(set, at, sl_setting_t) = APR_ARRAY_IDX(set, at - 1, sl_setting_t);
     memset(&APR_ARRAY_IDX(set, at, sl_setting_t), 0, sizeof(sl_setting_t));
@@ -210,6 +211,12 @@ static apr_status_t wrong_path(const sl_arguments_t *in, apr_status_t status, co
     return status;
 }
 
+/* Nothing in it that could be written shorter. */
+static int is_absolute(const char *path)
+{
+    return *path == '/' && !strstr(path, "/.") && !strstr(path, "//");
+}
+
 /* Makes the path absolute and looks whether it is what the directive wants. `*path` is set in any case. */
 static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_filetype_e type, const char **path)
 {
@@ -220,17 +227,19 @@ static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_f
     *path = word;
     if (!in->root)
         return APR_SUCCESS;
-    rv = apr_filepath_merge(&merged, in->root, word, APR_FILEPATH_TRUENAME, in->settings->pool);
-    if (!merged)
-        return wrong_path(in, rv, word, "is no usable path");
-    *path = merged;
-    rv = apr_stat(&info, merged, APR_FINFO_TYPE | APR_FINFO_SIZE, in->settings->pool);
+    if (!is_absolute(word)) {
+        rv = apr_filepath_merge(&merged, in->root, word, APR_FILEPATH_TRUENAME, in->settings->pool);
+        if (!merged)
+            return wrong_path(in, rv, word, "is no usable path");
+        *path = merged;
+    }
+    rv = apr_stat(&info, *path, APR_FINFO_TYPE | APR_FINFO_SIZE, in->settings->pool);
     if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
-        return wrong_path(in, rv, merged, apr_strerror(rv, text, sizeof(text)));
+        return wrong_path(in, rv, *path, apr_strerror(rv, text, sizeof(text)));
     if (info.filetype != type)
-        return wrong_path(in, APR_EINVAL, merged, type == APR_DIR ? "is no directory" : "is no regular file");
+        return wrong_path(in, APR_EINVAL, *path, type == APR_DIR ? "is no directory" : "is no regular file");
     if (type == APR_REG && info.size == 0)
-        return wrong_path(in, APR_EINVAL, merged, "is empty");
+        return wrong_path(in, APR_EINVAL, *path, "is empty");
     return APR_SUCCESS;
 }
 

@@ -6,10 +6,10 @@
 
 #include "base/sha256.h"
 
-static void digest_scope(sl_vhost_t *vhost, apr_pool_t *pool)
+static void digest_scope(sl_vhost_t *vhost, apr_pool_t *scratch)
 {
     apr_size_t id_length = strlen(vhost->id);
-    unsigned char *both = apr_palloc(pool, id_length + sizeof(vhost->profile->scope));
+    unsigned char *both = apr_palloc(scratch, id_length + sizeof(vhost->profile->scope));
 
     memcpy(both, vhost->id, id_length);
     memcpy(both + id_length, vhost->profile->scope, sizeof(vhost->profile->scope));

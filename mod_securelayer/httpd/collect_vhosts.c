@@ -320,7 +320,7 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
                         "TLS is off although this host is for port 443, the port of HTTPS");
 }
 
-#define SAME_SETTINGS "has the same settings as a host before it, which can't be served with them"
+#define SAME_SETTINGS "has the same settings as another host, which can't be served with them"
 
 /* Nobody comes as far as its profile, but all hosts have one. */
 static void leave_out(sl_collect_t *in, server_rec *s, sl_profile_t *profile, const char *id)

@@ -53,6 +53,7 @@ static int is_path_of_host(const cmd_parms *cmd, const sl_row_t *row, const sl_p
     case SL_KIND_FILES:
     case SL_KIND_FILE_OR_URI:
     case SL_KIND_DIR:
+    case SL_KIND_CONF_CMD:
         return why->object && !cmd->path && row->where & SL_SERVER && !(row->weight & SL_IN_CLIENT_PROFILE);
     default:
         return 0;

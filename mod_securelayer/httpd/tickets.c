@@ -77,7 +77,8 @@ static void judge(server_rec *s, sl_vhost_t *vhost, sl_problems_t *problems, int
 {
     vhost->left_out =
         sl_broken_hosts_judge(s, vhost->id, problems, first,
-                              "has the same SSLSessionTicketKeyFile as another host, which can't be served with it") == SL_HOST_LEFT_OUT;
+                              "has the same SSLSessionTicketKeyFile as another host, which can't be served with it") ==
+        SL_HOST_LEFT_OUT;
 }
 
 void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)

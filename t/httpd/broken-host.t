@@ -42,6 +42,7 @@ my @broken = (
         qr{SL0002: .*SSLOCSPResponderCertificateFile: \S+/gone\.responder: No such file}],
     # What two hosts have in common is told of one of them.
     ['same',      [@good, 'SSLCipherSuite NONSENSE'], qr{SL0180: .*same\.test:\d+: the host is left out: has the same settings as another host}],
+    ['dh',        [@good, "SSLOpenSSLConfCmd DHParameters $root/work/gone.dh"], qr{SL0002: .*SSLOpenSSLConfCmd: \S+/gone\.dh: No such file}],
     ['suites',    [@good, 'SSLCipherSuite NONSENSE'], qr{AH01898: .*no usable cipher suite in 'NONSENSE'}],
     ['keys',      [@good, "SSLSessionTicketKeyFile \"$garbage\""], qr{SL0180: .*keys\.test:\d+: the host is left out: has the same SSLSessionTicketKeyFile}],
     ['tickets',   [@good, "SSLSessionTicketKeyFile \"$garbage\""], qr{AH02287: .*SSLSessionTicketKeyFile: \S+/garbage: }],

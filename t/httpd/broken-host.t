@@ -120,6 +120,7 @@ ok($httpd->wait_for_log(qr/SL0104: .*\(left-out\).*gone\.test.*unrecognized name
 is_refused($port{first}, 'first.test', 'the first host of its address');
 is_refused($port{first}, 'first.test', '... without a name', sni => '');
 is_refused($port{first}, 'nobody.test', '... for a name nobody has');
+is($port{first}->curl('https://second.test/', args => ['-H', 'Host: nobody.test'])->{code}, 421, '... and a Host that nobody has does not lead there');
 is_refused($port{lone}, 'lone.test', 'a host that has its address alone');
 is_refused($port{lone}, 'nobody.test', '... for any other name');
 ok($port{https}->s_client('nobody.test')->{connected}, 'names that nobody has go to a first host that is good');
@@ -201,6 +202,14 @@ for my $broken_host ('refuse-start', 'skip') {
     ok($httpd->restart, "$broken_host: a restart that finds it repaired");
     is(served('live.test'), pem_of(slurp($pair{renewed}{full})), '... serves the new one');
 }
+
+# Repaired while httpd runs
+$httpd->set_config("$listen${policy}" . host('good.test', [@good]) . host('live.test', [files($cert, $key)]));
+unlink $cert;
+ok($httpd->restart, 'a restart that finds a certificate missing, with SecureLayerReload on');
+is(served('live.test'), pem_of(slurp($pair{renewed}{full})), '... serves the one it had');
+install($pair{other});
+ok(wait_until(sub { served('live.test') eq pem_of(slurp($pair{other}{full})) }, 10 * slow()), '... and the new one as soon as it comes') or diag $httpd->new_log;
 
 # Nothing was loaded before.
 my $late = "$root/work/late.crt";

@@ -51,7 +51,7 @@ MDCACertificateFile "@{[$acme->cacert]}"
 MDCertificateAgreement accepted
 MDContactEmail admin\@own.test
 MDRenewViaARI off
-MDStoreDir "$md"
+MDStoreDir md
 MDMessageCmd "\${cgi}/message"
 MDRetryDelay 1s
 MDCAChallenges http-01

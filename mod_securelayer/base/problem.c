@@ -96,6 +96,22 @@ void sl_problems_keep(sl_problems_t *problems, sl_problem_t *why, sl_gravity_t g
     APR_ARRAY_PUSH(problems->all, sl_problem_t *) = why;
 }
 
+int sl_problems_soften(sl_problems_t *problems, int first)
+{
+    int count = 0;
+
+    for (int i = first; i < problems->all->nelts; i++) {
+        sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, sl_problem_t *);
+
+        if (why->gravity != SL_PROBLEM_ERROR)
+            continue;
+        why->gravity = SL_PROBLEM_OF_HOST;
+        count++;
+    }
+    problems->errors -= count;
+    return count;
+}
+
 void sl_problems_add(sl_problems_t *problems, sl_gravity_t gravity, const char *log_id, const sl_origin_t *origin,
                      const char *object, const char *advice, const char *format, ...)
 {

@@ -19,7 +19,11 @@ typedef struct sl_origin_t {
     const char *directive; /* as documented, e.g. "SSLCertificateFile"; NULL if none */
 } sl_origin_t;
 
-typedef enum { SL_PROBLEM_WARNING, SL_PROBLEM_ERROR } sl_gravity_t;
+typedef enum {
+    SL_PROBLEM_WARNING,
+    SL_PROBLEM_OF_HOST, /* an error of one virtual host, which is left out for it */
+    SL_PROBLEM_ERROR
+} sl_gravity_t;
 
 typedef struct sl_problem_t {
     apr_pool_t *pool;
@@ -60,6 +64,8 @@ sl_problems_t *sl_problems_make(apr_pool_t *pool);
 sl_problem_t *sl_problems_new(sl_problems_t *problems, const sl_origin_t *origin);
 /* Adds `why` if something was set in it. */
 void sl_problems_keep(sl_problems_t *problems, sl_problem_t *why, sl_gravity_t gravity);
+/* The errors from the `first`-th problem on are those of a virtual host that is left out. Returns how many they are. */
+int sl_problems_soften(sl_problems_t *problems, int first);
 /* In one go: a warning or error with its text. */
 void sl_problems_add(sl_problems_t *problems, sl_gravity_t gravity, const char *log_id, const sl_origin_t *origin,
                      const char *object, const char *advice, const char *format, ...)

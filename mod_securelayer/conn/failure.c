@@ -11,6 +11,7 @@ static const char *const words[SL_FAILURES] = {
     [SL_FAIL_NOT_TLS] = "not-tls",
     [SL_FAIL_BAD_HELLO] = "bad-hello",
     [SL_FAIL_UNKNOWN_NAME] = "unknown-name",
+    [SL_FAIL_LEFT_OUT] = "left-out",
     [SL_FAIL_NAME_CHANGED] = "name-changed",
     [SL_FAIL_VERSION] = "version",
     [SL_FAIL_SUITE] = "cipher-suite",

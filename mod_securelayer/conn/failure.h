@@ -13,6 +13,7 @@ typedef enum {
     SL_FAIL_NOT_TLS,      /* neither TLS nor HTTP */
     SL_FAIL_BAD_HELLO,    /* malformed, oversized or SSLv2 hello */
     SL_FAIL_UNKNOWN_NAME, /* SecureLayerUnknownName refuse */
+    SL_FAIL_LEFT_OUT,     /* SecureLayerBrokenHost skip: the host can't be served */
     SL_FAIL_NAME_CHANGED, /* OpenSSL saw another name or other application protocols than we did */
     SL_FAIL_VERSION,      /* no common protocol version */
     SL_FAIL_SUITE,        /* no common suite, group or signature algorithm */

@@ -105,6 +105,11 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
         return "the client's first message is not a usable ClientHello";
     case SL_FAIL_UNKNOWN_NAME:
         return "no virtual host has that name, and SecureLayerUnknownName refuses it";
+    case SL_FAIL_LEFT_OUT:
+        return apr_psprintf(pool,
+                            "%s is left out (SecureLayerBrokenHost skip): what is wrong with it was told when httpd "
+                            "started",
+                            conn->vhost->id);
     case SL_FAIL_NAME_CHANGED:
         return "the client changed the name or the protocols it asks for between two hellos";
     case SL_FAIL_VERSION:

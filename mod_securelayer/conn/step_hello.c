@@ -59,6 +59,12 @@ static apr_status_t read_more(sl_conn_t *conn)
     return APR_SUCCESS;
 }
 
+static sl_step_t refuse_name(sl_conn_t *conn, sl_failure_reason_t reason)
+{
+    send_alert(conn, SSL_AD_UNRECOGNIZED_NAME);
+    return fail(conn, reason, NULL);
+}
+
 static sl_step_t choose_vhost(sl_conn_t *conn)
 {
     const sl_client_hello_t *hello = conn->hello;
@@ -72,10 +78,10 @@ static sl_step_t choose_vhost(sl_conn_t *conn)
             conn->name = strcmp(host, conn->sni) ? apr_pstrdup(conn->pool, host) : conn->sni;
     }
     conn->vhost = conn->host->find_vhost(conn->baton, conn->name, &conn->name_known);
-    if (conn->sni && !conn->name_known && conn->vhost->refuse_unknown_name) {
-        send_alert(conn, SSL_AD_UNRECOGNIZED_NAME);
-        return fail(conn, SL_FAIL_UNKNOWN_NAME, NULL);
-    }
+    if (conn->vhost->left_out)
+        return refuse_name(conn, SL_FAIL_LEFT_OUT);
+    if (conn->sni && !conn->name_known && conn->vhost->refuse_unknown_name)
+        return refuse_name(conn, SL_FAIL_UNKNOWN_NAME);
     conn->state = SL_STATE_START;
     return SL_STEP_ON;
 }

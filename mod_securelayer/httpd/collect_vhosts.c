@@ -16,6 +16,7 @@
 #include "conn/machine.h"
 #include "crypto/key_uri.h"
 #include "crypto/openssl_error.h"
+#include "httpd/broken_hosts.h"
 #include "httpd/identities.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
@@ -341,6 +342,22 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
                         "TLS is off although this host is for port 443, the port of HTTPS");
 }
 
+#define SAME_SETTINGS "has the same settings as another host, which can't be served with them"
+
+/* Nobody comes as far as its profile, but all hosts have one. */
+static void leave_out(sl_collect_t *in, server_rec *s, sl_profile_t *profile, const char *id)
+{
+    sl_server_config_t *config = sl_config_of_server(s);
+
+    if (!profile)
+        profile = sl_profile_set_get(in->profiles, sl_settings_make(in->pool), id, in->scratch, in->problems);
+    if (!profile)
+        return;
+    config->vhost = sl_vhost_make(in->pool, id, config->settings, profile,
+                                  apr_array_make(in->pool, 0, sizeof(sl_identity_ref_t)), s);
+    config->vhost->left_out = 1;
+}
+
 static void collect_server(sl_collect_t *in, server_rec *s)
 {
     sl_server_config_t *config = sl_config_of_server(s);
@@ -348,7 +365,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     const char *id = host_id(in, s);
     apr_array_header_t *sources, *identities;
     sl_profile_t *profile;
-    int stand_in = 0, errors = in->problems->errors, on = is_engine_on(s, config->settings);
+    int stand_in = 0, first = in->problems->all->nelts, on = is_engine_on(s, config->settings);
 
     warn_of_ports(in, s, config->settings, id, on);
     if (engine && engine->number == SL_ENGINE_OPTIONAL)
@@ -365,8 +382,17 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
     if (!sources->nelts && profile && !profile->has_own_certificate && (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
-    if (!profile || in->problems->errors > errors)
+    switch (sl_broken_hosts_judge(s, id, in->problems, first, profile ? NULL : SAME_SETTINGS)) {
+    case SL_HOST_LEFT_OUT:
+        leave_out(in, s, profile, id);
         return;
+    case SL_HOST_STOPS:
+        return;
+    case SL_HOST_GOOD:
+        break;
+    }
+    for (int i = 0; i < sources->nelts; i++)
+        sl_broken_hosts_settle(&APR_ARRAY_IDX(sources, i, sl_source_t));
     config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
     config->vhost->unavailable = stand_in > 0;
     in->hosts++;
@@ -395,7 +421,7 @@ static void show_contexts(sl_collect_t *in, server_rec *main_server)
     for (server_rec *s = main_server; s; s = s->next) {
         const sl_vhost_t *vhost = sl_config_vhost(s);
 
-        if (!vhost)
+        if (!vhost || vhost->left_out)
             continue;
         fill_in(vhost->profile->ctx, in->supply, vhost->identities);
         if (!sl_module_hooks_init_server(s, in->pool, 0, vhost->profile->ctx))
@@ -446,6 +472,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.cache = find_cache();
     in.supply = sl_identities_make(pool);
     in.reviewed = apr_hash_make(scratch);
+    sl_broken_hosts_begin(pool);
     if (has_context_hook)
         sl_profile_set_keep_apart(in.profiles);
     if (sl_identity_cache_is_empty(in.cache)) {

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 
 #define SLOTS 64
-#define MOST_VALUES 16
-#define KEY "mod_securelayer counters 1"
+#define MOST_VALUES 40
+#define KEY "mod_securelayer counters 2"
 
 _Static_assert(SL_FAILURES <= MOST_VALUES, "a cell for each reason");
 

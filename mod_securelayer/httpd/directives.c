@@ -21,7 +21,7 @@
 
 APLOG_USE_MODULE(sl);
 
-static sl_problems_t *refused;
+static apr_array_header_t *refused; /* of sl_refused_t */
 static apr_pool_t *words_pool;
 static sl_problem_t *unused; /* nothing is set in it; NULL: there is none */
 
@@ -29,11 +29,11 @@ void sl_directives_begin(apr_pool_t *pool)
 {
     unused = NULL;
     words_pool = pool;
-    refused = sl_problems_make(pool);
+    refused = apr_array_make(pool, 4, sizeof(sl_refused_t));
     sl_sections_begin(pool);
 }
 
-const sl_problems_t *sl_directives_refused(void)
+apr_array_header_t *sl_directives_refused(void)
 {
     return refused;
 }
@@ -49,11 +49,28 @@ static int is_htaccess(cmd_parms *cmd)
     return ap_check_cmd_context(cmd, NOT_IN_HTACCESS) != NULL;
 }
 
+/* Files for handshakes with clients: what stands in sections, and what backends are for, is no host's own. */
+static int is_path_of_host(const cmd_parms *cmd, const sl_row_t *row, const sl_problem_t *why)
+{
+    switch (row->kind) {
+    case SL_KIND_FILE:
+    case SL_KIND_FILES:
+    case SL_KIND_FILE_OR_URI:
+    case SL_KIND_DIR:
+    case SL_KIND_CONF_CMD:
+        return why->object && !cmd->path && row->where & SL_SERVER && !(row->weight & SL_IN_CLIENT_PROFILE);
+    default:
+        return 0;
+    }
+}
+
 /* NULL: gathered for later. Else as httpd wants it, which says file and line itself. */
-static const char *tell(cmd_parms *cmd, sl_problem_t *why)
+static const char *tell(cmd_parms *cmd, const sl_row_t *row, sl_problem_t *why)
 {
     if (refused && !is_dump() && !is_htaccess(cmd)) {
-        sl_problems_keep(refused, why, SL_PROBLEM_ERROR);
+        sl_refused_t line = {why, cmd->server, row->id, is_path_of_host(cmd, row, why), 0};
+
+        APR_ARRAY_PUSH(refused, sl_refused_t) = line;
         return NULL;
     }
     why->origin.file = NULL;
@@ -154,7 +171,7 @@ static const char *set(cmd_parms *cmd, void *dir, const char *arguments)
     if (cmd->path && row->where & SL_PROXY)
         sl_sections_note(cmd, dir, SL_SECTIONS_OF_BACKENDS);
     if (rv != APR_SUCCESS)
-        return tell(cmd, why);
+        return tell(cmd, row, why);
     give_back(cmd, why);
     if (cmd->path && !(row->where & SL_PROXY) && row->weight & SL_IN_PROFILE && !is_htaccess(cmd))
         sl_sections_note(cmd, dir, SL_SECTIONS_OF_CLIENTS);

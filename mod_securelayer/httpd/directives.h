@@ -9,12 +9,23 @@
 #include <http_config.h>
 
 #include "base/problem.h"
+#include "profile/settings.h"
 
 extern const command_rec sl_directives[];
 
 /* A new reading of the configuration begins; `pool` is the configuration's. */
 void sl_directives_begin(apr_pool_t *pool);
-/* What was refused since then. */
-const sl_problems_t *sl_directives_refused(void);
+
+/* A line whose arguments were refused. */
+typedef struct sl_refused_t {
+    sl_problem_t *why;
+    const server_rec *server; /* that the line belongs to */
+    sl_row_id_t row;
+    int is_path; /* the file or directory is not as it should be: a matter of the hosts that need it alone */
+    unsigned uses; /* what became of hosts that need it (broken_hosts.c) */
+} sl_refused_t;
+
+/* What was refused since then: sl_refused_t, in the order of the configuration. */
+apr_array_header_t *sl_directives_refused(void);
 
 #endif

@@ -21,14 +21,18 @@ void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int 
 
     for (int i = 0; i < problems->all->nelts; i++) {
         const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
-        int is_error = why->gravity == SL_PROBLEM_ERROR;
+        int is_warning = why->gravity == SL_PROBLEM_WARNING;
 
-        if (!is_error && choice == SL_LOG_ERRORS)
+        if (why->gravity != SL_PROBLEM_ERROR && choice == SL_LOG_ERRORS)
             continue;
-        ap_log_error(APLOG_MARK, is_error ? emergency : APLOG_WARNING, 0, s, "%s: %s",
-                     why->log_id ? why->log_id
-                     : is_error  ? "SL0002"
-                                 : "SL0003",
+        ap_log_error(APLOG_MARK,
+                     is_warning                           ? APLOG_WARNING
+                     : why->gravity == SL_PROBLEM_OF_HOST ? APLOG_ERR
+                                                          : emergency,
+                     0, s, "%s: %s",
+                     why->log_id  ? why->log_id
+                     : is_warning ? "SL0003"
+                                  : "SL0002",
                      sl_problem_text(why, problems->pool));
     }
 }

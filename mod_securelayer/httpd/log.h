@@ -9,6 +9,7 @@
 #include "base/problem.h"
 #include "conn/conn.h"
 
+/* SL_LOG_ERRORS: only what stops a start. */
 typedef enum { SL_LOG_ALL, SL_LOG_ERRORS } sl_log_choice_t;
 
 /* Each problem as one line of its gravity. `terminal`: the log is not open yet, and errors are shown as httpd shows its

@@ -6,6 +6,7 @@
 #include <http_main.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <http_ssl.h>
 
 #include <apr_strings.h>
 #include <string.h>
@@ -75,6 +76,15 @@ static int check_policy(request_rec *r, const sl_link_t *link)
     return HTTP_MISDIRECTED_REQUEST;
 }
 
+/* Not by any other host's handshake, whatever the policy, and not in plain text. */
+static int refuse_left_out(request_rec *r, const sl_vhost_t *vhost)
+{
+    ap_log_rerror(APLOG_MARK, APLOG_INFO, 0, r,
+                  "SL0182: a request for %s, which is left out (SecureLayerBrokenHost skip), came over %s", vhost->id,
+                  ap_ssl_conn_is_ssl(r->connection) ? "another host's handshake" : "a connection without TLS");
+    return HTTP_MISDIRECTED_REQUEST;
+}
+
 static int check_names(request_rec *r, const sl_link_t *link)
 {
     int rv = check_host_is_named(r, link);
@@ -88,13 +98,14 @@ static int post_read_request(request_rec *r)
 {
     sl_link_t *link = sl_link_of(r->connection);
     const sl_vhost_t *vhost = sl_config_vhost(r->server);
-    int rv;
+    int rv = sl_plain_http_check(r);
 
-    if (!link)
-        return DECLINED;
-    rv = sl_plain_http_check(r);
-    if (rv != DECLINED || !link->tls->ssl || !ap_is_initial_req(r))
+    if (rv != DECLINED || !ap_is_initial_req(r))
         return rv;
+    if (vhost && vhost->left_out)
+        return refuse_left_out(r, vhost);
+    if (!link || !link->tls->ssl)
+        return DECLINED;
     if (link->tls->challenge || (vhost && vhost->unavailable))
         return HTTP_SERVICE_UNAVAILABLE;
     decide_shutdown(r, link);

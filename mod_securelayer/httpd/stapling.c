@@ -270,7 +270,7 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
     check_cache(scratch, main_server, problems);
     for (in.server = main_server; in.server; in.server = in.server->next) {
         in.vhost = sl_config_vhost(in.server);
-        for (int i = 0; in.vhost && i < in.vhost->identities->nelts; i++) {
+        for (int i = 0; in.vhost && !in.vhost->left_out && i < in.vhost->identities->nelts; i++) {
             sl_identity_t *identity;
 
             in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;

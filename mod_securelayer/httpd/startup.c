@@ -13,6 +13,7 @@
 
 #include "crypto/cert_quick.h"
 #include "crypto/cert_text.h"
+#include "httpd/broken_hosts.h"
 #include "httpd/collect_vhosts.h"
 #include "httpd/counters.h"
 #include "httpd/directives.h"
@@ -82,37 +83,44 @@ static int is_rehearsal(void)
            ap_state_query(AP_SQ_RUN_MODE) == AP_SQ_RM_NORMAL;
 }
 
-static int is_refused_line(const sl_problems_t *refused, const sl_origin_t *origin)
+static int is_told(const apr_array_header_t *refused, const sl_origin_t *origin)
 {
-    for (int i = 0; i < refused->all->nelts; i++) {
-        const sl_origin_t *told = &APR_ARRAY_IDX(refused->all, i, const sl_problem_t *)->origin;
+    for (int i = 0; i < refused->nelts; i++) {
+        const sl_refused_t *line = &APR_ARRAY_IDX(refused, i, const sl_refused_t);
+        const sl_origin_t *told = &line->why->origin;
 
-        if (told->line == origin->line && told->file && origin->file && !strcmp(told->file, origin->file))
+        if ((sl_broken_hosts_stops(line) || sl_broken_hosts_leaves_out(line)) && told->line == origin->line &&
+            told->file && origin->file && !strcmp(told->file, origin->file))
             return 1;
     }
     return 0;
 }
 
-static void add_found(sl_problems_t *all, const sl_problems_t *found, const sl_problems_t *refused,
-                      sl_gravity_t gravity)
+static void add(sl_problems_t *all, const sl_problems_t *found, const apr_array_header_t *refused,
+                int (*of_line)(const sl_refused_t *line), sl_gravity_t gravity)
 {
+    for (int i = 0; i < refused->nelts; i++) {
+        const sl_refused_t *line = &APR_ARRAY_IDX(refused, i, const sl_refused_t);
+
+        if (of_line(line))
+            sl_problems_keep(all, line->why, gravity);
+    }
     for (int i = 0; i < found->all->nelts; i++) {
         sl_problem_t *why = APR_ARRAY_IDX(found->all, i, sl_problem_t *);
 
-        if (why->gravity == gravity && !is_refused_line(refused, &why->origin))
+        if (why->gravity == gravity && !is_told(refused, &why->origin))
             sl_problems_keep(all, why, gravity);
     }
 }
 
 /* Errors before warnings: what was refused while reading, then what was found. A line is told of once. */
-static sl_problems_t *all_problems(apr_pool_t *pool, const sl_problems_t *refused, const sl_problems_t *found)
+static sl_problems_t *all_problems(apr_pool_t *pool, const apr_array_header_t *refused, const sl_problems_t *found)
 {
     sl_problems_t *all = sl_problems_make(pool);
 
-    for (int i = 0; i < refused->all->nelts; i++)
-        sl_problems_keep(all, APR_ARRAY_IDX(refused->all, i, sl_problem_t *), SL_PROBLEM_ERROR);
-    add_found(all, found, refused, SL_PROBLEM_ERROR);
-    add_found(all, found, refused, SL_PROBLEM_WARNING);
+    add(all, found, refused, sl_broken_hosts_stops, SL_PROBLEM_ERROR);
+    add(all, found, refused, sl_broken_hosts_leaves_out, SL_PROBLEM_OF_HOST);
+    add(all, found, refused, sl_broken_hosts_is_idle, SL_PROBLEM_WARNING);
     return all;
 }
 
@@ -149,6 +157,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
     sl_sections_review(s, found);
     sl_tickets_collect(pool, scratch, s, found);
     sl_stapling_collect(pool, scratch, s, ask_modules, found);
+    sl_broken_hosts_sum_up(s, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,
                      "SL0005: %d virtual hosts speak TLS, with %d different settings and %d certificates (%d of them "

@@ -8,6 +8,7 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#include "httpd/broken_hosts.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/reload.h"
@@ -72,6 +73,14 @@ static int count_files(server_rec *main_server)
     return count;
 }
 
+static void judge(server_rec *s, sl_vhost_t *vhost, sl_problems_t *problems, int first)
+{
+    vhost->left_out =
+        sl_broken_hosts_judge(s, vhost->id, problems, first,
+                              "has the same SSLSessionTicketKeyFile as another host, which can't be served with it") ==
+        SL_HOST_LEFT_OUT;
+}
+
 void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
 {
     apr_hash_t *known = apr_hash_make(scratch);
@@ -84,10 +93,10 @@ void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_
         sl_server_config_t *config = sl_config_of_server(s);
         const char *path = config->vhost ? sl_settings_text(config->settings, SL_TICKET_KEY_FILE) : NULL;
         sl_origin_t origin = sl_settings_origin(config->settings, SL_TICKET_KEY_FILE);
-        int *file;
+        int *file, first = problems->all->nelts;
 
         config->ticket_file = -1;
-        if (!path || sl_settings_is_refused(config->settings, SL_TICKET_KEY_FILE))
+        if (!path || config->vhost->left_out)
             continue;
         file = apr_hash_get(known, path, APR_HASH_KEY_STRING);
         if (!file) {
@@ -96,6 +105,8 @@ void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_
             apr_hash_set(known, path, APR_HASH_KEY_STRING, file);
         }
         config->ticket_file = *file;
+        if (*file < 0)
+            judge(s, config->vhost, problems, first);
     }
 }
 

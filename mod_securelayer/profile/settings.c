@@ -81,14 +81,28 @@ sl_setting_t *sl_settings_push(sl_settings_t *settings)
     return apr_array_push(settings->set);
 }
 
+/* What was refused in the parent does not matter where the child has a value of its own. */
+static void merge_refused(sl_settings_t *merged, const sl_settings_t *parent, const sl_settings_t *child)
+{
+    static const apr_uint64_t none[SL_ROW_WORDS];
+
+    memcpy(merged->refused, child->refused, sizeof(merged->refused));
+    if (!memcmp(parent->refused, none, sizeof(none)))
+        return;
+    for (int row = 0; row < SL_ROWS; row++) {
+        if (sl_settings_is_refused(parent, (sl_row_id_t)row) &&
+            (rows[row].merge != SL_CHILD_WINS || !sl_settings_get(child, (sl_row_id_t)row)))
+            merged->refused[row / 64] |= APR_UINT64_C(1) << row % 64;
+    }
+}
+
 sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, const sl_settings_t *child)
 {
     sl_settings_t *merged = apr_palloc(pool, sizeof(*merged));
     int p = 0, c = 0;
 
     merged->pool = pool;
-    for (int i = 0; i < SL_ROW_WORDS; i++)
-        merged->refused[i] = parent->refused[i] | child->refused[i];
+    merge_refused(merged, parent, child);
     if (!parent->set->nelts || !child->set->nelts) {
         merged->set = parent->set->nelts ? parent->set : child->set;
         return merged;

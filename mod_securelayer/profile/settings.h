@@ -70,12 +70,13 @@ enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4, SL_IN_CLIENT_PRO
 /* With a weight in a question: rows that sections may set do not count. */
 enum { SL_NOT_OF_SECTIONS = 16 };
 
-/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME, SL_CLIENT_CERT_HEADER; policy.h has those of
- * SL_POLICY and the bits of SL_PROTOCOL. */
+/* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME, SL_BROKEN_HOST, SL_CLIENT_CERT_HEADER;
+ * policy.h has those of SL_POLICY and the bits of SL_PROTOCOL. */
 enum { SL_ENGINE_OFF, SL_ENGINE_ON, SL_ENGINE_OPTIONAL };
 enum { SL_VERIFY_NONE, SL_VERIFY_OPTIONAL, SL_VERIFY_REQUIRE, SL_VERIFY_OPTIONAL_NO_CA };
 enum { SL_SNI_STRICT, SL_SNI_SECURE, SL_SNI_AUTHONLY, SL_SNI_INSECURE };
 enum { SL_NAME_SERVE, SL_NAME_REFUSE };
+enum { SL_BROKEN_REFUSE_START, SL_BROKEN_SKIP };
 /* SL_SESSION_CACHE's number: the row's words, or that there is a provider, which the text names. */
 enum { SL_CACHE_NONE, SL_CACHE_NONE_NOT_NULL, SL_CACHE_PROVIDER };
 enum { SL_CERT_HEADER_OFF, SL_CERT_HEADER_ON, SL_CERT_HEADER_CHAIN };
@@ -149,7 +150,7 @@ apr_status_t sl_settings_parse(sl_settings_t *settings, sl_row_id_t row, const c
                                const char *root, const sl_origin_t *origin, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
-/* Were the arguments of this directive refused somewhere on the way to this record? */
+/* Were the arguments of this directive refused somewhere on the way to this record? Not if others took their place. */
 int sl_settings_is_refused(const sl_settings_t *settings, sl_row_id_t row);
 
 /* NULL if it is not set here (an SSLPolicy preset is not looked at). */

@@ -152,6 +152,8 @@ SL_ROW(SL_SNI_POLICY, "SSLVHostSNIPolicy", SL_KIND_WORD, SL_MAIN, SL_CHILD_WINS,
        "strict, secure, authonly, insecure: how far Host may differ from the server name")
 SL_ROW(SL_UNKNOWN_NAME, "SecureLayerUnknownName", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "serve|refuse", 0,
        "serve, refuse: what a name gets that no virtual host has")
+SL_ROW(SL_BROKEN_HOST, "SecureLayerBrokenHost", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "refuse-start|skip", 0,
+       "refuse-start, skip: what becomes of a start when this virtual host can't be served")
 SL_ROW(SL_STRICT_ALPN, "SecureLayerStrictALPN", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 1, NULL, 0,
        "on, off: refuse a client none of whose application protocols is known (RFC 7301)")
 

@@ -21,6 +21,7 @@ typedef struct sl_vhost_t {
     int strict_alpn;
     int keep_hello;                  /* SSLClientHelloVars */
     int unavailable;                 /* has only a stand-in certificate: requests get 503 */
+    int left_out;                    /* SecureLayerBrokenHost skip: no handshake and no request gets through to it */
     apr_interval_time_t handshake_timeout;
     void *owner;                     /* the server_rec; not looked at here */
 } sl_vhost_t;

@@ -95,6 +95,21 @@ static void warnings_do_not_count_as_errors(void **state)
                         "httpd.conf:3: SSLEngine: careful");
 }
 
+static void errors_of_a_host_stop_nobody_else(void **state)
+{
+    sl_problems_t *problems = sl_problems_make(*state);
+
+    sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, NULL, NULL, "before");
+    sl_problems_add(problems, SL_PROBLEM_WARNING, NULL, NULL, NULL, NULL, "careful");
+    sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, NULL, NULL, NULL, "its own");
+    assert_int_equal(sl_problems_soften(problems, 1), 1);
+    assert_int_equal(problems->errors, 1);
+    assert_int_equal(APR_ARRAY_IDX(problems->all, 0, sl_problem_t *)->gravity, SL_PROBLEM_ERROR);
+    assert_int_equal(APR_ARRAY_IDX(problems->all, 1, sl_problem_t *)->gravity, SL_PROBLEM_WARNING);
+    assert_int_equal(APR_ARRAY_IDX(problems->all, 2, sl_problem_t *)->gravity, SL_PROBLEM_OF_HOST);
+    assert_int_equal(sl_problems_soften(problems, 1), 0);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_reader_never_passes_its_end),
     UNIT_TEST(a_vector_that_points_past_the_end_fails_and_is_empty),
@@ -104,6 +119,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(patterns_match_as_serveralias_does),
     UNIT_TEST(a_problem_keeps_its_first_cause),
     UNIT_TEST(warnings_do_not_count_as_errors),
+    UNIT_TEST(errors_of_a_host_stop_nobody_else),
 };
 
 UNIT_MAIN(tests)

@@ -280,6 +280,9 @@ static const row_case_t row_cases[] = {
     GOOD(SL_UNKNOWN_NAME, "serve", SL_NAME_SERVE, NULL),
     GOOD(SL_UNKNOWN_NAME, "refuse", SL_NAME_REFUSE, NULL),
     BAD(SL_UNKNOWN_NAME, "reject", "does not know 'reject'; it takes serve, refuse"),
+    GOOD(SL_BROKEN_HOST, "refuse-start", SL_BROKEN_REFUSE_START, NULL),
+    GOOD(SL_BROKEN_HOST, "Skip", SL_BROKEN_SKIP, NULL),
+    BAD(SL_BROKEN_HOST, "serve", "does not know 'serve'; it takes refuse-start, skip"),
     FLAG(SL_STRICT_ALPN),
 
     GOOD(SL_HANDSHAKE_TIMEOUT, "1", 1, NULL),
@@ -579,6 +582,23 @@ static void what_was_refused_is_inherited_too(void **state)
         assert_int_equal(sl_settings_is_refused(merged, (sl_row_id_t)row), row == SL_ENGINE || row == SL_TICKETS);
 }
 
+static void what_was_refused_is_not_inherited_by_who_has_another(void **state)
+{
+    sl_settings_t *parent = sl_settings_make(*state), *child = sl_settings_make(*state), *merged;
+
+    make_root(*state);
+    assert_int_equal(parse_line(parent, SL_CA_FILE, 1, "gone.pem", NULL), APR_ENOENT);
+    assert_int_equal(parse_line(parent, SL_CERTIFICATE_FILE, 2, "gone.pem", NULL), APR_ENOENT);
+    assert_int_equal(parse_line(parent, SL_CONF_CMD, 3, "DHParameters gone.pem", NULL), APR_ENOENT);
+    set(child, SL_CA_FILE, "file.pem");
+    set(child, SL_CERTIFICATE_FILE, "file.pem");
+    set(child, SL_CONF_CMD, "Groups P-256");
+    merged = sl_settings_merge(*state, parent, child);
+    assert_false(sl_settings_is_refused(merged, SL_CA_FILE));
+    assert_true(sl_settings_is_refused(merged, SL_CERTIFICATE_FILE));
+    assert_true(sl_settings_is_refused(merged, SL_CONF_CMD));
+}
+
 /* Options of sections within each other, each a '|' separated list of lines, the sections separated by ';'. */
 static long options(apr_pool_t *pool, const char *sections)
 {
@@ -711,6 +731,7 @@ static void a_difference_is_named(void **state)
 static int is_in_profile(sl_row_id_t row)
 {
     static const sl_row_id_t others[] = {
+        SL_BROKEN_HOST,
         SL_ENGINE,      SL_CERTIFICATE_FILE, SL_CERTIFICATE_KEY_FILE, SL_CERTIFICATE_CHAIN_FILE, SL_STRICT_SNI,
         SL_SNI_POLICY,  SL_UNKNOWN_NAME,     SL_STRICT_ALPN,          SL_HANDSHAKE_TIMEOUT,      SL_HANDSHAKE_QUEUE,
         SL_HELLO_VARS,  SL_OPTIONS,          SL_REQUIRE_SSL,          SL_LOG,                    SL_LOG_LEVEL,
@@ -785,6 +806,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(commands_of_openssl_are_appended),
     UNIT_TEST(a_child_wins_row_by_row),
     UNIT_TEST(what_was_refused_is_inherited_too),
+    UNIT_TEST(what_was_refused_is_not_inherited_by_who_has_another),
     UNIT_TEST(options_are_relative_or_replace),
     UNIT_TEST(merging_options_is_associative),
     UNIT_TEST(the_policy_fills_what_is_not_set),

@@ -259,6 +259,29 @@ static void test_unknown_name(void **state)
     assert_int_equal(memory->conn->name_known, 0);
 }
 
+static void test_left_out(void **state)
+{
+    memory_host_t *memory = memory_host_make(*state);
+    const material_pair_t *ca = material_ca(*state, "CA", NULL);
+    sl_vhost_t *first = memory_vhost(*state, "a.test:443", "", material_server(*state, "a.test", "P-256", ca), NULL);
+    static const char *const names[] = {"a.test", "nobody.test", NULL};
+
+    first->left_out = 1;
+    memory_host_add(memory, "a.test", first);
+    memory_host_add(memory, "b.test",
+                    memory_vhost(*state, "b.test:443", "", material_server(*state, "b.test", "P-256", ca), NULL));
+    memory_host_accept(memory);
+    for (apr_size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        send_hello(memory, names[i]);
+        memory_shake(memory);
+        assert_failed(memory, SL_FAIL_LEFT_OUT);
+        assert_alert(memory, 112);
+        assert_non_null(strstr(sl_hint(memory->conn, *state), "a.test:443 is left out"));
+    }
+    send_hello(memory, "b.test");
+    assert_int_equal(memory_shake(memory), SL_STATE_OPEN);
+}
+
 static void test_unknown_name_served(void **state)
 {
     memory_host_t *memory = make_host(*state, "");
@@ -439,6 +462,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_failure_is_final),
     UNIT_TEST(test_detail_is_escaped),
     UNIT_TEST(test_unknown_name),
+    UNIT_TEST(test_left_out),
     UNIT_TEST(test_unknown_name_served),
     UNIT_TEST(test_raw_name),
     UNIT_TEST(test_impossible_name),

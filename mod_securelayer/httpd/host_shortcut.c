@@ -7,6 +7,7 @@
 #include <http_protocol.h>
 #include <http_vhost.h>
 
+#include <apr_hooks.h>
 #include <string.h>
 
 #include "httpd/link.h"
@@ -80,9 +81,14 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
+/* Modules that want to come before mod_ssl.c mean what it does with a request, not this: it goes by a name of its own. */
 void sl_host_shortcut_register(apr_pool_t *pool)
 {
+    const char *name = apr_hook_debug_current;
+
     (void)pool;
+    apr_hook_debug_current = "mod_securelayer.c";
     ap_hook_pre_read_request(pre_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    apr_hook_debug_current = name;
 }

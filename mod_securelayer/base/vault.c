@@ -8,6 +8,7 @@
 
 #define PIECE ((apr_size_t)1 << 20)
 #define GRAIN ((apr_size_t)64)
+#define ROWS 1024
 #define CLASSES 256 /* of places up to 16 KiB; larger ones share the last one's list */
 
 typedef struct piece_t {
@@ -21,9 +22,19 @@ typedef struct hole_t {
     apr_size_t size;
 } hole_t;
 
+/* Bytes that are shared, by what they are. */
+typedef struct shared_t {
+    struct shared_t *next;
+    unsigned char *bytes;
+    apr_size_t length;
+    apr_uint64_t hash;
+    unsigned holders;
+} shared_t;
+
 struct sl_vault_t {
     piece_t *pieces; /* the one in use first */
     hole_t *holes[CLASSES];
+    shared_t *shared[ROWS];
 };
 
 sl_vault_t *sl_vault_new(void)
@@ -31,9 +42,24 @@ sl_vault_t *sl_vault_new(void)
     return calloc(1, sizeof(sl_vault_t));
 }
 
+static void free_shared(sl_vault_t *vault)
+{
+    for (int i = 0; i < ROWS; i++) {
+        shared_t *next;
+
+        for (shared_t *shared = vault->shared[i]; shared; shared = next) {
+            next = shared->next;
+            free(shared);
+        }
+    }
+}
+
 void sl_vault_free(sl_vault_t *vault)
 {
     piece_t *next;
+
+    if (vault)
+        free_shared(vault);
 
     for (piece_t *piece = vault ? vault->pieces : NULL; piece; piece = next) { /* the system gives out empty pages */
         next = piece->next;
@@ -112,4 +138,56 @@ void sl_vault_drop(sl_vault_t *vault, unsigned char *kept, apr_size_t length)
     hole->size = size;
     hole->next = *at;
     *at = hole;
+}
+
+/* ---- shared ---- */
+
+static apr_uint64_t hash_of(const unsigned char *bytes, apr_size_t length)
+{
+    apr_uint64_t hash = 14695981039346656037u; /* FNV-1a */
+
+    for (apr_size_t i = 0; i < length; i++)
+        hash = (hash ^ bytes[i]) * 1099511628211u;
+    return hash;
+}
+
+static shared_t **place_of(sl_vault_t *vault, const unsigned char *bytes, apr_size_t length, apr_uint64_t hash)
+{
+    shared_t **at = &vault->shared[hash % ROWS];
+
+    while (*at && ((*at)->hash != hash || (*at)->length != length || memcmp((*at)->bytes, bytes, length) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+const unsigned char *sl_vault_share(sl_vault_t *vault, const void *bytes, apr_size_t length)
+{
+    apr_uint64_t hash = hash_of(bytes, length);
+    shared_t **at = place_of(vault, bytes, length, hash), *shared = *at;
+
+    if (!shared) {
+        shared = calloc(1, sizeof(*shared));
+        if (shared)
+            shared->bytes = sl_vault_keep(vault, bytes, length);
+        if (!shared || !shared->bytes) {
+            free(shared);
+            return NULL;
+        }
+        shared->length = length;
+        shared->hash = hash;
+        *at = shared;
+    }
+    shared->holders++;
+    return shared->bytes;
+}
+
+void sl_vault_unshare(sl_vault_t *vault, const unsigned char *bytes, apr_size_t length)
+{
+    shared_t **at = bytes ? place_of(vault, bytes, length, hash_of(bytes, length)) : NULL, *shared = at ? *at : NULL;
+
+    if (!shared || --shared->holders)
+        return;
+    *at = shared->next;
+    sl_vault_drop(vault, shared->bytes, shared->length);
+    free(shared);
 }

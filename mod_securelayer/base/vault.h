@@ -16,5 +16,9 @@ void sl_vault_free(sl_vault_t *vault);
 unsigned char *sl_vault_keep(sl_vault_t *vault, const void *bytes, apr_size_t length);
 /* The copy is no longer wanted: cleansed, and its place given to others. NULL is allowed. */
 void sl_vault_drop(sl_vault_t *vault, unsigned char *kept, apr_size_t length);
+/* The same for bytes that many have: one copy serves all. NULL if memory ends. */
+const unsigned char *sl_vault_share(sl_vault_t *vault, const void *bytes, apr_size_t length);
+/* One of them no longer wants it. NULL is allowed. */
+void sl_vault_unshare(sl_vault_t *vault, const unsigned char *shared, apr_size_t length);
 
 #endif

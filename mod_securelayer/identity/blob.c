@@ -194,6 +194,24 @@ static sl_reader_t next_part(sl_reader_t *r)
     return part;
 }
 
+int sl_blob_chain(const unsigned char *bytes, apr_size_t length, apr_size_t *at, apr_size_t *size)
+{
+    sl_reader_t r;
+    unsigned count;
+
+    sl_reader_init(&r, bytes, length);
+    if (sl_reader_u8(&r) != LAYOUT)
+        return 0;
+    (void)next_part(&r); /* origin */
+    (void)next_part(&r); /* leaf */
+    *at = length - sl_reader_left(&r);
+    count = sl_reader_u16(&r);
+    for (unsigned i = 0; i < count; i++)
+        (void)next_part(&r);
+    *size = length - sl_reader_left(&r) - *at;
+    return !r.failed;
+}
+
 static char *take_text(sl_reader_t *r)
 {
     sl_reader_t part = next_part(r);

@@ -11,6 +11,7 @@
 #include <malloc.h>
 #endif
 #include <openssl/crypto.h>
+#include <openssl/sha.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,8 +26,8 @@ typedef struct sl_kept_warning_t {
 
 typedef struct sl_cached_t {
     struct sl_cached_t *next;
-    char *paths;        /* of the source */
-    apr_uint64_t stamp; /* what its files looked like */
+    unsigned char paths[SHA256_DIGEST_LENGTH]; /* digest of those of the source, and of what else it says */
+    apr_uint64_t stamp;                        /* what its files looked like */
     sl_stored_t *stored;
     sl_kept_warning_t *warnings;
     int wanted;
@@ -44,18 +45,30 @@ struct sl_identity_cache_t {
     int records;
 };
 
-static const char *paths_of(const sl_source_t *source, apr_pool_t *scratch)
+typedef struct paths_t {
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+} paths_t;
+
+/* Paths are long, and would take more room than the rest. */
+static paths_t paths_of(const sl_source_t *source, apr_pool_t *scratch)
 {
-    return apr_psprintf(scratch, "%s\n%d%s\n%s\n%s\n%s", source->first ? "first" : "", source->key_number,
-                        source->is_bundle ? " bundle" : "", source->certificate, source->key ? source->key : "",
-                        source->chain ? source->chain : "");
+    const char *text = apr_psprintf(scratch, "%s\n%d%s\n%s\n%s\n%s", source->first ? "first" : "", source->key_number,
+                                    source->is_bundle ? " bundle" : "", source->certificate,
+                                    source->key ? source->key : "", source->chain ? source->chain : "");
+    paths_t paths;
+
+    SHA256((const unsigned char *)text, strlen(text), paths.digest);
+    return paths;
 }
 
-static sl_cached_t **bucket_of(sl_identity_cache_t *cache, const char *paths)
+static int is_of(const sl_cached_t *cached, const paths_t *paths)
 {
-    apr_ssize_t length = APR_HASH_KEY_STRING;
+    return !memcmp(cached->paths, paths->digest, sizeof(paths->digest));
+}
 
-    return &cache->buckets[apr_hashfunc_default(paths, &length) % BUCKETS];
+static sl_cached_t **bucket_of(sl_identity_cache_t *cache, const paths_t *paths)
+{
+    return &cache->buckets[(paths->digest[0] << 8 | paths->digest[1]) % BUCKETS];
 }
 
 static char *keep_text(const char *text)
@@ -134,34 +147,33 @@ static void drop(sl_identity_cache_t *cache, sl_cached_t *cached)
     }
     cache->records--;
     sl_stored_free(cached->stored, cache->vault);
-    free(cached->paths);
     free(cached);
 }
 
 /* The newest one of the paths. */
-static sl_cached_t *find_last(sl_identity_cache_t *cache, const char *paths)
+static sl_cached_t *find_last(sl_identity_cache_t *cache, const paths_t *paths)
 {
     sl_cached_t *cached = *bucket_of(cache, paths);
 
-    while (cached && strcmp(cached->paths, paths))
+    while (cached && !is_of(cached, paths))
         cached = cached->next;
     return cached;
 }
 
-static sl_cached_t *find(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp)
+static sl_cached_t *find(sl_identity_cache_t *cache, const paths_t *paths, apr_uint64_t stamp)
 {
     sl_cached_t *cached = *bucket_of(cache, paths);
 
-    while (cached && (cached->stamp != stamp || strcmp(cached->paths, paths)))
+    while (cached && (cached->stamp != stamp || !is_of(cached, paths)))
         cached = cached->next;
     return cached;
 }
 
-static sl_cached_t *keep(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp, sl_stored_t *stored)
+static sl_cached_t *keep(sl_identity_cache_t *cache, const paths_t *paths, apr_uint64_t stamp, sl_stored_t *stored)
 {
     sl_cached_t **bucket = bucket_of(cache, paths), *cached = keep_zeroed(sizeof(*cached));
 
-    cached->paths = keep_text(paths);
+    memcpy(cached->paths, paths->digest, sizeof(cached->paths));
     cached->stamp = stamp;
     cached->stored = stored;
     cached->next = *bucket;
@@ -173,7 +185,7 @@ static sl_cached_t *keep(sl_identity_cache_t *cache, const char *paths, apr_uint
 
 /* ---- reading ---- */
 
-static sl_cached_t *keep_read(sl_identity_cache_t *cache, const char *paths, apr_uint64_t stamp, sl_stored_t *stored,
+static sl_cached_t *keep_read(sl_identity_cache_t *cache, const paths_t *paths, apr_uint64_t stamp, sl_stored_t *stored,
                               unsigned char *bytes, apr_size_t length)
 {
     if (sl_stored_keep(stored, bytes, length, cache->vault))
@@ -187,7 +199,7 @@ static int is_on_token(const char *place)
     return place && sl_key_uri_is(place) && !sl_key_uri_file(place);
 }
 
-static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const char *paths, apr_uint64_t stamp,
+static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const paths_t *paths, apr_uint64_t stamp,
                          const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch,
                          sl_problem_t *why)
 {
@@ -209,7 +221,7 @@ static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const
     return APR_SUCCESS;
 }
 
-static apr_status_t read_source(sl_identity_cache_t *cache, sl_cached_t **cached, const char *paths, apr_uint64_t stamp,
+static apr_status_t read_source(sl_identity_cache_t *cache, sl_cached_t **cached, const paths_t *paths, apr_uint64_t stamp,
                                 const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton,
                                 apr_pool_t *scratch, sl_problem_t *why)
 {
@@ -232,8 +244,8 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
                                     apr_uint64_t stamp, sl_pem_passphrase_t passphrase, void *baton,
                                     apr_pool_t *scratch, sl_problems_t *problems, sl_problem_t *why)
 {
-    const char *paths = paths_of(source, scratch);
-    sl_cached_t *cached = find(cache, paths, stamp);
+    paths_t paths = paths_of(source, scratch);
+    sl_cached_t *cached = find(cache, &paths, stamp);
     apr_status_t rv;
 
     *stored = NULL;
@@ -241,7 +253,7 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
         cache->known += !cached->wanted && !cached->is_new;
     }
     else {
-        rv = read_source(cache, &cached, paths, stamp, source, passphrase, baton, scratch, why);
+        rv = read_source(cache, &cached, &paths, stamp, source, passphrase, baton, scratch, why);
         if (rv != APR_SUCCESS)
             return rv;
     }
@@ -254,7 +266,8 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
 
 const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch)
 {
-    sl_cached_t *cached = find_last(cache, paths_of(source, scratch));
+    paths_t paths = paths_of(source, scratch);
+    sl_cached_t *cached = find_last(cache, &paths);
 
     if (!cached)
         return NULL;
@@ -266,7 +279,7 @@ const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_s
 
 typedef struct read_t {
     const sl_wanted_t *wanted;
-    const char *paths;
+    paths_t paths;
     sl_stored_t *stored; /* NULL: the loader's business */
     unsigned char *bytes;
     apr_size_t length;
@@ -321,13 +334,14 @@ static void list_unknown(sl_identity_cache_t *cache, const apr_array_header_t *s
     reading->all = apr_pcalloc(scratch, sizeof(read_t) * ((apr_size_t)sources->nelts + 1));
     for (int i = 0; i < sources->nelts; i++) {
         const sl_wanted_t *wanted = &APR_ARRAY_IDX(sources, i, const sl_wanted_t);
-        const char *paths = paths_of(&wanted->source, scratch);
+        read_t *one = &reading->all[reading->count];
 
-        if (find(cache, paths, wanted->stamp) || apr_hash_get(listed, paths, APR_HASH_KEY_STRING))
+        one->paths = paths_of(&wanted->source, scratch);
+        if (find(cache, &one->paths, wanted->stamp) || apr_hash_get(listed, one->paths.digest, sizeof(one->paths.digest)))
             continue;
-        apr_hash_set(listed, paths, APR_HASH_KEY_STRING, wanted);
-        reading->all[reading->count].wanted = wanted;
-        reading->all[reading->count++].paths = paths;
+        one->wanted = wanted;
+        apr_hash_set(listed, one->paths.digest, sizeof(one->paths.digest), one);
+        reading->count++;
     }
 }
 
@@ -339,7 +353,7 @@ static void keep_one(sl_identity_cache_t *cache, const read_t *one, sl_stored_t 
         OPENSSL_clear_free(one->bytes, one->length);
         return;
     }
-    cached = keep_read(cache, one->paths, one->wanted->stamp, stored, one->bytes, one->length);
+    cached = keep_read(cache, &one->paths, one->wanted->stamp, stored, one->bytes, one->length);
     if (cached)
         cached->is_new = 1;
 }

@@ -83,12 +83,24 @@ sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *va
     return NULL;
 }
 
+/* Nearly all have the chain of one of a few CAs. */
+static int keep_in_parts(sl_stored_t *stored, unsigned char *bytes, apr_size_t length, sl_vault_t *vault)
+{
+    if (!sl_blob_chain(bytes, length, &stored->chain_at, &stored->chain_length))
+        return 0;
+    stored->chain = sl_vault_share(vault, bytes + stored->chain_at, stored->chain_length);
+    stored->length = length - stored->chain_length;
+    memmove(bytes + stored->chain_at, bytes + stored->chain_at + stored->chain_length, stored->length - stored->chain_at);
+    stored->bytes = stored->chain ? sl_vault_keep(vault, bytes, stored->length) : NULL;
+    return stored->bytes != NULL;
+}
+
 int sl_stored_keep(sl_stored_t *stored, unsigned char *bytes, apr_size_t length, sl_vault_t *vault)
 {
-    stored->bytes = sl_vault_keep(vault, bytes, length);
-    stored->length = length;
+    int kept = keep_in_parts(stored, bytes, length, vault);
+
     OPENSSL_clear_free(bytes, length);
-    return stored->bytes != NULL;
+    return kept;
 }
 
 void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault)
@@ -96,6 +108,7 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault)
     if (!stored)
         return;
     sl_vault_drop(vault, stored->bytes, stored->length);
+    sl_vault_unshare(vault, stored->chain, stored->chain_length);
     sl_identity_release(stored->identity);
     free(stored->names);
     free(stored);
@@ -356,10 +369,26 @@ sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, ap
 
 /* ---- questions ---- */
 
+static sl_identity_t *decode(const sl_stored_t *stored)
+{
+    apr_size_t length = stored->length + stored->chain_length, behind = stored->length - stored->chain_at;
+    unsigned char *bytes = OPENSSL_malloc(length);
+    sl_identity_t *identity;
+
+    if (!bytes)
+        return NULL;
+    memcpy(bytes, stored->bytes, stored->chain_at);
+    memcpy(bytes + stored->chain_at, stored->chain, stored->chain_length);
+    memcpy(bytes + stored->chain_at + stored->chain_length, stored->bytes + stored->chain_at, behind);
+    identity = sl_blob_decode(bytes, length, SL_BLOB_ALL);
+    OPENSSL_clear_free(bytes, length);
+    return identity;
+}
+
 sl_identity_t *sl_stored_get(const sl_stored_t *stored)
 {
     if (stored->bytes)
-        return sl_blob_decode(stored->bytes, stored->length, SL_BLOB_ALL);
+        return decode(stored);
     sl_identity_retain(stored->identity);
     return stored->identity;
 }

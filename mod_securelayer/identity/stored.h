@@ -12,8 +12,11 @@
 #define SL_STORED_DIGEST 32
 
 typedef struct sl_stored_t {
-    unsigned char *bytes;    /* an identity/blob, in a vault; NULL if its key shows none (it lies on a token) */
+    unsigned char *bytes;    /* an identity/blob without its chain, in a vault; NULL if its key shows none (it lies on
+                                a token) */
     apr_size_t length;
+    const unsigned char *chain; /* shared with others in the vault */
+    apr_size_t chain_length, chain_at; /* `chain_at`: where it was in `bytes` */
     sl_identity_t *identity; /* where there are no bytes; else NULL */
     unsigned char digest[SL_STORED_DIGEST]; /* SHA-256 of the leaf */
     apr_int64_t not_before, not_after;      /* seconds since 1970 */

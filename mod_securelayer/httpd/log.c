@@ -1,6 +1,7 @@
 /* Lines for the error log. */
 #include "httpd/log.h"
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
@@ -14,16 +15,44 @@
 APLOG_USE_MODULE(sl);
 
 #define LINES_PER_SECOND 20
+#define LINES_ALIKE 100 /* of a start */
+
+/* What is wrong with ten thousand hosts in the same way is told of a hundred of them. */
+static int is_one_too_many(const sl_problem_t *why, apr_hash_t *told, apr_pool_t *pool)
+{
+    int *count = apr_hash_get(told, why->reason, APR_HASH_KEY_STRING);
+
+    if (!count) {
+        count = apr_pcalloc(pool, sizeof(*count));
+        apr_hash_set(told, why->reason, APR_HASH_KEY_STRING, count);
+    }
+    return ++*count > LINES_ALIKE;
+}
+
+static void tell_of_more(apr_hash_t *told, server_rec *s)
+{
+    for (apr_hash_index_t *i = apr_hash_first(NULL, told); i; i = apr_hash_next(i)) {
+        int count = *(const int *)apr_hash_this_val(i);
+
+        if (count > LINES_ALIKE)
+            ap_log_error(APLOG_MARK, APLOG_WARNING, 0, s,
+                         "SL0008: %d more lines like these were left out, httpd -t shows them all: %s",
+                         count - LINES_ALIKE, (const char *)apr_hash_this_key(i));
+    }
+}
 
 void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int terminal, server_rec *s)
 {
     int emergency = APLOG_EMERG | (terminal ? APLOG_STARTUP : 0);
+    apr_hash_t *told = apr_hash_make(problems->pool);
 
     for (int i = 0; i < problems->all->nelts; i++) {
         const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
         int is_warning = why->gravity == SL_PROBLEM_WARNING;
 
         if (why->gravity != SL_PROBLEM_ERROR && choice == SL_LOG_ERRORS)
+            continue;
+        if (is_warning && !terminal && is_one_too_many(why, told, problems->pool))
             continue;
         ap_log_error(APLOG_MARK,
                      is_warning                           ? APLOG_WARNING
@@ -35,6 +64,7 @@ void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int 
                                   : "SL0002",
                      sl_problem_text(why, problems->pool));
     }
+    tell_of_more(told, s);
 }
 
 /* One line of the log more? The first one after a pause says how many were not written. */

@@ -176,7 +176,8 @@ int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t l
         !sl_der_expect(&part, SL_DER_OID, &cert->signature) || !sl_der_expect(&top, SL_DER_BIT_STRING, &part) ||
         sl_reader_left(&top))
         return 0;
-    if (!take_version(&tbs) || !sl_der_expect(&tbs, SL_DER_INTEGER, &part) || !sl_der_expect(&tbs, SL_DER_SEQUENCE, &part))
+    if (!take_version(&tbs) || !sl_der_expect(&tbs, SL_DER_INTEGER, &part) ||
+        !sl_der_expect(&tbs, SL_DER_SEQUENCE, &part))
         return 0;
     return sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->issuer) && take_validity(cert, &tbs) &&
            sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->subject) && take_key(cert, &tbs) && take_extensions(cert, &tbs);

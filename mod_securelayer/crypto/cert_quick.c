@@ -29,7 +29,8 @@ static const OSSL_ALGORITHM *query(void *unused, int operation, int *no_cache)
 
 static const OSSL_DISPATCH functions[] = {{OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query}, {0, NULL}};
 
-static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out, void **ctx)
+static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in, const OSSL_DISPATCH **out,
+                          void **ctx)
 {
     (void)handle;
     (void)in;

@@ -206,8 +206,8 @@ static int take_info(const unsigned char *der, apr_size_t length, info_t *taken)
     if (!sl_der_expect(&file, SL_DER_SEQUENCE, &info) || !sl_der_unsigned(&info, &version) ||
         !sl_der_expect(&info, SL_DER_SEQUENCE, &algorithm) || !sl_der_expect(&algorithm, SL_DER_OID, &taken->type))
         return 0;
-    taken->curve = sl_der_peek(&algorithm) == SL_DER_OID && sl_der_next(&algorithm, &parameter) ? find_curve(&parameter)
-                                                                                               : -1;
+    taken->curve =
+        sl_der_peek(&algorithm) == SL_DER_OID && sl_der_next(&algorithm, &parameter) ? find_curve(&parameter) : -1;
     return sl_der_expect(&info, SL_DER_OCTET_STRING, &taken->key);
 }
 

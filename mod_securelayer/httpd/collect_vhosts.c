@@ -463,7 +463,8 @@ static sl_dialog_t *make_dialog(const sl_collect_t *in, server_rec *main_server,
 void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
                        sl_dialog_mode_t mode, sl_problems_t *problems, sl_collect_counts_t *counts)
 {
-    sl_collect_t in = {.pool = pool, .scratch = scratch, .whole = scratch, .problems = problems, .ask_modules = ask_modules};
+    sl_collect_t in = {
+        .pool = pool, .scratch = scratch, .whole = scratch, .problems = problems, .ask_modules = ask_modules};
     int has_context_hook = ask_modules && sl_module_hooks_has("init_server");
 
     in.dialog = make_dialog(&in, main_server, mode);

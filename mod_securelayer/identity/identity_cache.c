@@ -221,17 +221,16 @@ static apr_status_t load(sl_identity_cache_t *cache, sl_cached_t **cached, const
     return APR_SUCCESS;
 }
 
-static apr_status_t read_source(sl_identity_cache_t *cache, sl_cached_t **cached, const paths_t *paths, apr_uint64_t stamp,
-                                const sl_source_t *source, sl_pem_passphrase_t passphrase, void *baton,
-                                apr_pool_t *scratch, sl_problem_t *why)
+static apr_status_t read_source(sl_identity_cache_t *cache, sl_cached_t **cached, const paths_t *paths,
+                                apr_uint64_t stamp, const sl_source_t *source, sl_pem_passphrase_t passphrase,
+                                void *baton, apr_pool_t *scratch, sl_problem_t *why)
 {
     unsigned char *bytes;
     apr_size_t length;
     sl_stored_t *stored = sl_stored_read(source, &bytes, &length);
 
     *cached = stored ? keep_read(cache, paths, stamp, stored, bytes, length) : NULL;
-    return *cached ? APR_SUCCESS
-                   : load(cache, cached, paths, stamp, source, passphrase, baton, scratch, why);
+    return *cached ? APR_SUCCESS : load(cache, cached, paths, stamp, source, passphrase, baton, scratch, why);
 }
 
 static const sl_stored_t *hand_out(sl_cached_t *cached)
@@ -337,7 +336,8 @@ static void list_unknown(sl_identity_cache_t *cache, const apr_array_header_t *s
         read_t *one = &reading->all[reading->count];
 
         one->paths = paths_of(&wanted->source, scratch);
-        if (find(cache, &one->paths, wanted->stamp) || apr_hash_get(listed, one->paths.digest, sizeof(one->paths.digest)))
+        if (find(cache, &one->paths, wanted->stamp) ||
+            apr_hash_get(listed, one->paths.digest, sizeof(one->paths.digest)))
             continue;
         one->wanted = wanted;
         apr_hash_set(listed, one->paths.digest, sizeof(one->paths.digest), one);

@@ -90,7 +90,8 @@ static int keep_in_parts(sl_stored_t *stored, unsigned char *bytes, apr_size_t l
         return 0;
     stored->chain = sl_vault_share(vault, bytes + stored->chain_at, stored->chain_length);
     stored->length = length - stored->chain_length;
-    memmove(bytes + stored->chain_at, bytes + stored->chain_at + stored->chain_length, stored->length - stored->chain_at);
+    memmove(bytes + stored->chain_at, bytes + stored->chain_at + stored->chain_length,
+            stored->length - stored->chain_at);
     stored->bytes = stored->chain ? sl_vault_keep(vault, bytes, stored->length) : NULL;
     return stored->bytes != NULL;
 }

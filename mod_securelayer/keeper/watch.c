@@ -3,7 +3,10 @@
  *
  * Each path is walked from the root. Every step that would change its meaning is an interest: a name in a directory.
  * Symbolic links are walked as they are read, so each of them is an interest too. Interests of old walks stay; they
- * lead to a look too many, not to one too few. */
+ * lead to a look too many, not to one too few. So do names with the same digest, which stand for each other.
+ *
+ * Of a hundred thousand files in one directory the way to it is walked for the first ones only: from then on everybody
+ * is interested in its steps. */
 #include "keeper/watch.h"
 
 #include <apr_hash.h>
@@ -14,6 +17,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,26 +28,43 @@
 
 #define LINKS_MAX 40
 #define SHARERS_MAX 64 /* items that share an interest; more of them are all */
+#define EVERYBODY (-1)
 
 typedef struct item_t {
-    const char *paths[SL_WATCH_PATHS + 1];
+    const char **paths; /* NULL ends them; NULL: there are none yet */
     int is_blind;
 } item_t;
 
-/* Who cares for one name in one directory. */
+/* Somebody cares for one name in one directory. */
 typedef struct interest_t {
-    int count; /* SHARERS_MAX + 1: everybody */
-    int items[1]; /* the first one; others in `more` */
-    int *more;
+    apr_uint64_t key; /* digest of both; 0: nobody does */
+    int item;
 } interest_t;
+
+/* A directory in which files are watched. */
+typedef struct known_t {
+    const char *at; /* without links in it */
+    int descriptor;
+    int items, last; /* that have files in it; the last one of them */
+    int is_remote;
+} known_t;
 
 struct sl_watch_t {
     apr_pool_t *pool;
     int fd;
     item_t *items;
     int count;
-    apr_hash_t *interests; /* "descriptor/name" -> interest_t */
+    interest_t *interests; /* by key, and behind one another where that place is taken */
+    apr_size_t room, used; /* room: a power of two */
+    apr_pool_t *known_pool;
+    apr_hash_t *known; /* its path -> known_t */
 };
+
+static apr_status_t free_interests(void *watch)
+{
+    free(((sl_watch_t *)watch)->interests);
+    return APR_SUCCESS;
+}
 
 sl_watch_t *sl_watch_make(apr_pool_t *pool, int items, int use_events)
 {
@@ -52,7 +73,9 @@ sl_watch_t *sl_watch_make(apr_pool_t *pool, int items, int use_events)
     watch->pool = pool;
     watch->count = items;
     watch->items = apr_pcalloc(pool, sizeof(item_t) * (apr_size_t)(items + 1));
-    watch->interests = apr_hash_make(pool);
+    apr_pool_create(&watch->known_pool, pool);
+    watch->known = apr_hash_make(watch->known_pool);
+    apr_pool_cleanup_register(pool, watch, free_interests, apr_pool_cleanup_null);
     watch->fd = -1;
 #ifdef __linux__
     if (use_events)
@@ -78,27 +101,81 @@ int sl_watch_is_blind(const sl_watch_t *watch, int item)
 #define STEP (IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE | IN_ONLYDIR | IN_MASK_ADD)
 #define END (STEP | IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB)
 
-static int nth_sharer(const interest_t *interest, int n)
+static apr_uint64_t key_of(int descriptor, const char *name)
 {
-    return n ? interest->more[n - 1] : interest->items[0];
+    apr_uint64_t key = 14695981039346656037u; /* FNV-1a */
+
+    key = (key ^ (apr_uint64_t)descriptor) * 1099511628211u;
+    for (; *name; name++)
+        key = (key ^ (unsigned char)*name) * 1099511628211u;
+    return key ? key : 1;
 }
 
-static void join(sl_watch_t *watch, interest_t *interest, int item)
+static interest_t *first_of(const sl_watch_t *watch, apr_uint64_t key)
 {
-    if (interest->count > SHARERS_MAX)
+    return &watch->interests[(key ^ key >> 32) & (watch->room - 1)];
+}
+
+static interest_t *behind(const sl_watch_t *watch, interest_t *interest)
+{
+    return ++interest < watch->interests + watch->room ? interest : watch->interests;
+}
+
+static void put(sl_watch_t *watch, apr_uint64_t key, int item)
+{
+    interest_t *place = first_of(watch, key);
+
+    while (place->key)
+        place = behind(watch, place);
+    place->key = key;
+    place->item = item;
+}
+
+/* Half of the places stay free. 0: there is no memory. */
+static int make_room(sl_watch_t *watch)
+{
+    apr_size_t old_room = watch->room, room = old_room ? old_room * 2 : 256;
+    interest_t *old = watch->interests, *fresh;
+
+    if (watch->used < old_room / 2)
+        return 1;
+    fresh = calloc(room, sizeof(*fresh));
+    if (!fresh)
+        return 0;
+    watch->interests = fresh;
+    watch->room = room;
+    for (apr_size_t i = 0; i < old_room; i++) {
+        if (old[i].key)
+            put(watch, old[i].key, old[i].item);
+    }
+    free(old);
+    return 1;
+}
+
+static void join(sl_watch_t *watch, apr_uint64_t key, int item)
+{
+    interest_t *first = NULL, *place;
+    int sharers = 0;
+
+    if (!make_room(watch)) {
+        watch->items[item].is_blind = 1;
         return;
-    for (int i = 0; i < interest->count; i++) {
-        if (nth_sharer(interest, i) == item)
+    }
+    for (place = first_of(watch, key); place->key; place = behind(watch, place)) {
+        if (place->key != key)
+            continue;
+        if (place->item == item || place->item == EVERYBODY)
             return;
+        first = first ? first : place;
+        sharers++;
     }
-    if (interest->count == 0)
-        interest->items[0] = item;
-    else if (interest->count < SHARERS_MAX) {
-        if (!interest->more)
-            interest->more = apr_palloc(watch->pool, sizeof(int) * (SHARERS_MAX - 1));
-        interest->more[interest->count - 1] = item;
+    if (sharers >= SHARERS_MAX) {
+        first->item = EVERYBODY;
+        return;
     }
-    interest->count++;
+    place->key = key;
+    place->item = item;
+    watch->used++;
 }
 
 /* Changes that other machines make there are not told here. */
@@ -117,26 +194,24 @@ static int is_remote(const char *directory)
     return 0;
 }
 
-static void care(sl_watch_t *watch, int item, const char *directory, const char *name, unsigned mask)
+/* The descriptor of the directory; -1: it can't be watched. */
+static int care(sl_watch_t *watch, int item, const char *directory, const char *name, unsigned mask)
 {
     int descriptor = inotify_add_watch(watch->fd, directory, mask);
-    char key[32 + NAME_MAX];
-    interest_t *interest;
 
     if (descriptor < 0) {
         if (errno != ENOENT && errno != ENOTDIR) /* the limit of the system, or no right: the clock has to do */
             watch->items[item].is_blind = 1;
-        return;
+        return -1;
     }
-    if (mask == END && is_remote(directory))
+    join(watch, key_of(descriptor, name), item);
+    return descriptor;
+}
+
+static void care_for_end(sl_watch_t *watch, int item, const char *directory, const char *name)
+{
+    if (care(watch, item, directory, name, END) >= 0 && is_remote(directory))
         watch->items[item].is_blind = 1;
-    snprintf(key, sizeof(key), "%d/%s", descriptor, name);
-    interest = apr_hash_get(watch->interests, key, APR_HASH_KEY_STRING);
-    if (!interest) {
-        interest = apr_pcalloc(watch->pool, sizeof(*interest));
-        apr_hash_set(watch->interests, apr_pstrdup(watch->pool, key), APR_HASH_KEY_STRING, interest);
-    }
-    join(watch, interest, item);
 }
 
 typedef struct walk_t {
@@ -190,7 +265,10 @@ static int step(sl_watch_t *watch, int item, walk_t *walk, const char *name)
             *end = '\0';
         return 1;
     }
-    care(watch, item, directory, name, is_last ? END : STEP);
+    if (is_last)
+        care_for_end(watch, item, directory, name);
+    else
+        (void)care(watch, item, directory, name, STEP);
     snprintf(full, sizeof(full), "%s/%s", walk->at, name);
     if (strlen(full) >= sizeof(walk->at) || lstat(full, &info) != 0)
         return 0;
@@ -198,37 +276,111 @@ static int step(sl_watch_t *watch, int item, walk_t *walk, const char *name)
         return go_through_link(walk, full);
     memcpy(walk->at, full, strlen(full) + 1);
     if (is_last && S_ISDIR(info.st_mode))
-        care(watch, item, walk->at, "", END);
+        care_for_end(watch, item, walk->at, "");
     return 1;
+}
+
+static void go_on(sl_watch_t *watch, int item, walk_t *walk)
+{
+    char name[NAME_MAX + 1];
+
+    while (next_name(walk, name) && step(watch, item, walk, name))
+        continue;
 }
 
 static void follow(sl_watch_t *watch, int item, const char *path)
 {
     walk_t walk;
-    char name[NAME_MAX + 1];
 
     if (strlen(path) >= sizeof(walk.left))
         return;
-    memset(&walk, 0, sizeof(walk));
+    walk.at[0] = '\0';
+    walk.links = 0;
     memcpy(walk.left, path, strlen(path) + 1);
-    while (next_name(&walk, name) && step(watch, item, &walk, name))
-        continue;
+    go_on(watch, item, &walk);
 }
 
-static void tell_of(sl_watch_t *watch, int descriptor, const char *name, sl_watch_tell_t tell, void *baton)
+/* ---- files of a directory that is known ---- */
+
+/* NULL unless the path's directory was walked so often that everybody cares for its steps. */
+static const known_t *known_directory(sl_watch_t *watch, int item, const char *path, const char *end)
 {
-    char key[32 + NAME_MAX];
-    const interest_t *interest;
+    known_t *known = apr_hash_get(watch->known, path, end - path);
+    char real[PATH_MAX];
 
-    snprintf(key, sizeof(key), "%d/%s", descriptor, name);
-    interest = apr_hash_get(watch->interests, key, APR_HASH_KEY_STRING);
-    if (interest && interest->count > SHARERS_MAX)
-        tell(baton, SL_WATCH_ALL);
-    for (int i = 0; interest && interest->count <= SHARERS_MAX && i < interest->count; i++)
-        tell(baton, nth_sharer(interest, i));
+    if (!known) {
+        known = apr_pcalloc(watch->known_pool, sizeof(*known));
+        apr_hash_set(watch->known, apr_pstrmemdup(watch->known_pool, path, (apr_size_t)(end - path)), end - path,
+                     known);
+    }
+    if (!known->items || known->last != item) {
+        known->items++;
+        known->last = item;
+    }
+    if (known->items <= SHARERS_MAX + 1)
+        return NULL;
+    if (!known->at) {
+        const char *directory = apr_pstrmemdup(watch->known_pool, path, (apr_size_t)(end - path));
+
+        known->at = realpath(directory, real) ? apr_pstrdup(watch->known_pool, real) : "";
+        known->descriptor = *known->at ? inotify_add_watch(watch->fd, real, END) : -1;
+        known->is_remote = *known->at && is_remote(real);
+    }
+    return known->descriptor < 0 ? NULL : known;
 }
 
-static void see(sl_watch_t *watch, const struct inotify_event *event, sl_watch_tell_t tell, void *baton)
+/* The last step of a walk whose others need not be made. */
+static void follow_last(sl_watch_t *watch, int item, const known_t *known, const char *name)
+{
+    struct stat info;
+    walk_t walk;
+    int length = snprintf(walk.at, sizeof(walk.at), "%s/%s", known->at, name);
+
+    join(watch, key_of(known->descriptor, name), item);
+    if (known->is_remote)
+        watch->items[item].is_blind = 1;
+    if (length >= (int)sizeof(walk.at) || lstat(walk.at, &info) != 0 || S_ISREG(info.st_mode))
+        return;
+    memcpy(walk.at, known->at, strlen(known->at) + 1);
+    memcpy(walk.left, name, strlen(name) + 1);
+    walk.links = 0;
+    go_on(watch, item, &walk);
+}
+
+static void follow_new(sl_watch_t *watch, int item, const char *path)
+{
+    const char *end = strrchr(path, '/');
+    const known_t *known = end && end != path && end[1] && strlen(path) < PATH_MAX && strlen(end) <= NAME_MAX
+                               ? known_directory(watch, item, path, end)
+                               : NULL;
+
+    if (known && strcmp(end + 1, ".") && strcmp(end + 1, ".."))
+        follow_last(watch, item, known, end + 1);
+    else
+        follow(watch, item, path);
+}
+
+/* Links may lead elsewhere now. */
+static void forget_directories(sl_watch_t *watch)
+{
+    if (!apr_hash_count(watch->known))
+        return;
+    apr_pool_clear(watch->known_pool);
+    watch->known = apr_hash_make(watch->known_pool);
+}
+
+static void tell_of(const sl_watch_t *watch, int descriptor, const char *name, sl_watch_tell_t tell, void *baton)
+{
+    apr_uint64_t key = key_of(descriptor, name);
+    const interest_t *interest = watch->room ? first_of(watch, key) : NULL;
+
+    for (; interest && interest->key; interest = behind(watch, (interest_t *)interest)) {
+        if (interest->key == key)
+            tell(baton, interest->item == EVERYBODY ? SL_WATCH_ALL : interest->item);
+    }
+}
+
+static void see(const sl_watch_t *watch, const struct inotify_event *event, sl_watch_tell_t tell, void *baton)
 {
     if (event->mask & (IN_Q_OVERFLOW | IN_IGNORED | IN_UNMOUNT)) {
         tell(baton, SL_WATCH_ALL);
@@ -248,6 +400,7 @@ void sl_watch_read(sl_watch_t *watch, sl_watch_tell_t tell, void *baton)
     ssize_t length;
 
     while (watch->fd >= 0 && (length = read(watch->fd, buffer.bytes, sizeof(buffer.bytes))) > 0) {
+        forget_directories(watch);
         for (ssize_t at = 0; at < length;) {
             struct inotify_event *event = (struct inotify_event *)(void *)(buffer.bytes + at);
 
@@ -259,8 +412,16 @@ void sl_watch_read(sl_watch_t *watch, sl_watch_tell_t tell, void *baton)
 
 void sl_watch_follow(sl_watch_t *watch, int item)
 {
+    const char *const *paths = watch->items[item].paths;
+
+    for (int i = 0; watch->fd >= 0 && paths && paths[i]; i++)
+        follow(watch, item, paths[i]);
+}
+
+static void follow_all_new(sl_watch_t *watch, int item)
+{
     for (int i = 0; watch->fd >= 0 && watch->items[item].paths[i]; i++)
-        follow(watch, item, watch->items[item].paths[i]);
+        follow_new(watch, item, watch->items[item].paths[i]);
 }
 
 #else
@@ -278,13 +439,23 @@ void sl_watch_follow(sl_watch_t *watch, int item)
     (void)item;
 }
 
+static void follow_all_new(sl_watch_t *watch, int item)
+{
+    (void)watch;
+    (void)item;
+}
+
 #endif
 
 void sl_watch_add(sl_watch_t *watch, int item, const char *const *paths)
 {
-    for (int i = 0; i < SL_WATCH_PATHS && paths[i]; i++)
-        watch->items[item].paths[i] = paths[i];
-    sl_watch_follow(watch, item);
+    int count = 0;
+
+    while (count < SL_WATCH_PATHS && paths[count])
+        count++;
+    watch->items[item].paths = apr_pcalloc(watch->pool, sizeof(*paths) * ((apr_size_t)count + 1));
+    memcpy(watch->items[item].paths, paths, sizeof(*paths) * (apr_size_t)count);
+    follow_all_new(watch, item);
 }
 
 /* ---- what files look like ---- */

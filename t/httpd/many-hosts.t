@@ -7,7 +7,7 @@ use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slurp spew wait_until);
+use SL::Command qw(run slurp spew);
 use SL::Httpd;
 
 my $count = 120;
@@ -18,8 +18,10 @@ my @hosts = map { { name => "h$_.test", cert => $certs->server($_ < 24 ? "h$_.te
     (type => 'ecdsa', names => [map {"h$_.test"} 24 .. $count - 1])) } } 0 .. $count - 1;
 
 my $httpd = SL::Httpd->new(modules => ['headers'], name => 'httpd with many hosts');
-my $work  = $httpd->root . '/certs';
-mkdir $work or die $!;
+my $root = $httpd->root;
+my $work = "$root/certs";
+mkdir "$root/v1" or die $!;
+symlink "$root/v1", $work or die $!;
 for my $n (0 .. $#hosts) {
     my $host = $hosts[$n];
     $host->{full} = spew("$work/$n.pem", slurp($host->{cert}{full}));
@@ -63,5 +65,20 @@ SKIP: {
     like($httpd->new_log, qr/$count certificates \(1 of them read/, '... reads that one');
     ok(served($hosts[3]), '... which is served');
 }
+
+# All of them are reached through a link, which is led elsewhere.
+mkdir "$root/v2" or die $!;
+for my $file (glob "$root/v1/*") { spew($file =~ s/v1/v2/r, slurp($file)) }
+my $moved = $certs->server('h90.test', type => 'ecdsa', names => ['h90.test', 'moved.test']);
+spew("$root/v2/90.pem", slurp($moved->{full}));
+spew("$root/v2/90.key", slurp($moved->{key}));
+$httpd->mark;
+symlink "$root/v2", "$root/next" or die $!;
+rename "$root/next", $work or die $!;
+$httpd->wait_for_log(qr/SL0150: the certificate \Q$hosts[90]{full}\E/);
+like(run(['openssl', 'x509', '-noout', '-text'], stdin => $client->s_client('h90.test')->{text})->{out}, qr/moved\.test/,
+    'one behind a link that was led elsewhere is taken');
+is(scalar(() = $httpd->new_log =~ /SL0150/g), 1, '... and no other, for they say what they said');
+is(join(' ', map { $_->{name} } grep { !served($_) } @hosts[80 .. 119]), '', '... and all are served');
 $httpd->stop;
 done_testing;

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static OSSL_PROVIDER *default_provider;
+static OSSL_PROVIDER *default_provider, *quick_provider;
 static OSSL_LIB_CTX *plain; /* NULL: not to be had */
 static pid_t maker;
 
@@ -39,32 +39,42 @@ static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *i
     return 1;
 }
 
+static void give_up(void)
+{
+    if (quick_provider)
+        OSSL_PROVIDER_unload(quick_provider);
+    OSSL_LIB_CTX_free(plain);
+    if (default_provider)
+        OSSL_PROVIDER_unload(default_provider);
+    quick_provider = default_provider = NULL;
+    plain = NULL;
+}
+
 /* A child that ends may be in the midst of using it. */
 static apr_status_t end(void *unused)
 {
     (void)unused;
-    if (!plain || maker != getpid())
-        return APR_SUCCESS;
-    OSSL_LIB_CTX_free(plain);
-    plain = NULL;
-    OSSL_PROVIDER_unload(default_provider);
-    default_provider = NULL;
+    if (maker == getpid())
+        give_up();
     return APR_SUCCESS;
+}
+
+static int begin(void)
+{
+    default_provider = OSSL_PROVIDER_load(NULL, "default");
+    plain = default_provider ? OSSL_LIB_CTX_new() : NULL;
+    if (!plain || OSSL_PROVIDER_add_builtin(plain, "default-without-decoders", begin_provider) != 1)
+        return 0;
+    quick_provider = OSSL_PROVIDER_load(plain, "default-without-decoders");
+    return quick_provider != NULL;
 }
 
 void sl_cert_quick_prepare(apr_pool_t *pool)
 {
-    if (plain || !OSSL_PROVIDER_available(NULL, "default") || EVP_default_properties_is_fips_enabled(NULL))
+    if (plain || !OSSL_PROVIDER_available(NULL, "default"))
         return;
-    default_provider = OSSL_PROVIDER_load(NULL, "default");
-    plain = default_provider ? OSSL_LIB_CTX_new() : NULL;
-    if (plain && (OSSL_PROVIDER_add_builtin(plain, "default-without-decoders", begin_provider) != 1 ||
-                  !OSSL_PROVIDER_load(plain, "default-without-decoders"))) {
-        OSSL_LIB_CTX_free(plain);
-        plain = NULL;
-    }
-    if (!plain)
-        OSSL_PROVIDER_unload(default_provider);
+    if (!begin())
+        give_up();
     ERR_clear_error();
     maker = getpid();
     apr_pool_cleanup_register(pool, NULL, end, apr_pool_cleanup_null);
@@ -100,7 +110,7 @@ static X509 *make(const unsigned char *der, apr_size_t length)
 X509 *sl_cert_quick(const unsigned char *der, apr_size_t length)
 {
     const unsigned char *at = der;
-    X509 *cert = plain ? make(der, length) : NULL;
+    X509 *cert = plain && !EVP_default_properties_is_fips_enabled(NULL) ? make(der, length) : NULL;
 
     if (cert)
         return cert;

@@ -230,14 +230,13 @@ static int handle(request_rec *r)
 
 static void child_init(apr_pool_t *pool, server_rec *s)
 {
-    (void)pool;
     (void)s;
-    sl_counters_join();
+    sl_counters_join(pool);
 }
 
 void sl_status_page_register(apr_pool_t *pool)
 {
     (void)pool;
-    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -14,6 +14,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,6 @@ typedef struct cache_t {
     ready_t **table;
     ready_t *all, *unused;
     ready_t *latest, *earliest;
-    apr_uint64_t made, found;
 } cache_t;
 
 /* A child that ends does so with its cache as it is, perhaps in the midst of its use. Who looks for leaks finds it. */
@@ -53,6 +53,8 @@ struct sl_supply_t {
     apr_pool_t *index_pool;
     const sl_section_t *news;
     cache_t *cache; /* NULL: none */
+    _Atomic apr_uint64_t own_made, own_found;
+    _Atomic apr_uint64_t *made, *found; /* where it is counted */
 };
 
 /* ---- in the parent ---- */
@@ -72,6 +74,8 @@ sl_supply_t *sl_supply_make(apr_pool_t *pool)
     sl_supply_t *supply = apr_pcalloc(pool, sizeof(*supply));
 
     supply->pool = pool;
+    supply->made = &supply->own_made;
+    supply->found = &supply->own_found;
     supply->vault = sl_vault_make(pool);
     supply->starts = apr_array_make(pool, 16, sizeof(start_t));
     apr_pool_create(&supply->index_pool, pool);
@@ -168,27 +172,27 @@ void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news)
 
 /* ---- from bytes ---- */
 
-static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version)
+static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
     unsigned char *bytes = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
     apr_size_t length = bytes ? sl_section_read(supply->news, id, bytes, SL_IDENTITY_SIZE_MAX, version) : 0;
-    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, SL_BLOB_ALL) : NULL;
+    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, want) : NULL;
 
     OPENSSL_clear_free(bytes, length);
     return identity;
 }
 
 /* *version becomes that of what is returned. */
-static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version)
+static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
     const start_t *start = nth(supply, id);
-    sl_identity_t *identity = *version ? from_board(supply, id, version) : NULL;
+    sl_identity_t *identity = *version ? from_board(supply, id, version, want) : NULL;
 
     if (identity || !start)
         return identity;
     *version = 0;
     if (!start->identity)
-        return sl_blob_decode(start->bytes, start->length, SL_BLOB_ALL);
+        return sl_blob_decode(start->bytes, start->length, want);
     sl_identity_retain(start->identity);
     return start->identity;
 }
@@ -237,7 +241,6 @@ static sl_identity_t *find_ready(cache_t *cache, int id, apr_uint64_t version)
             take_out_of_order(cache, ready);
             put_first(cache, ready);
         }
-        cache->found++;
     }
     apr_thread_mutex_unlock(cache->lock);
     return identity;
@@ -267,7 +270,6 @@ static void keep_ready(cache_t *cache, int id, apr_uint64_t version, sl_identity
 
     sl_identity_retain(identity);
     apr_thread_mutex_lock(cache->lock);
-    cache->made++;
     ready = find(cache, id);
     if (ready) {
         take_out_of_order(cache, ready);
@@ -320,6 +322,8 @@ void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most)
     if (most > supply->starts->nelts)
         most = supply->starts->nelts;
     supply->cache = most > 0 ? make_cache(child_pool, most) : NULL;
+    atomic_store(supply->made, 0);
+    atomic_store(supply->found, 0);
     left = supply->cache;
 }
 
@@ -343,9 +347,10 @@ sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
     cache_t *cache = supply->cache;
     sl_identity_t *identity = cache ? find_ready(cache, id, version) : NULL;
 
+    atomic_fetch_add_explicit(identity ? supply->found : supply->made, 1, memory_order_relaxed);
     if (identity)
         return identity;
-    identity = make(supply, id, &version);
+    identity = make(supply, id, &version, SL_BLOB_ALL);
     if (identity && cache)
         keep_ready(cache, id, version, identity);
     return identity;
@@ -353,11 +358,19 @@ sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
 
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found)
 {
-    *made = *found = 0;
-    if (!supply->cache)
-        return;
-    apr_thread_mutex_lock(supply->cache->lock);
-    *made = supply->cache->made;
-    *found = supply->cache->found;
-    apr_thread_mutex_unlock(supply->cache->lock);
+    *made = atomic_load_explicit(supply->made, memory_order_relaxed);
+    *found = atomic_load_explicit(supply->found, memory_order_relaxed);
+}
+
+void sl_supply_count_at(sl_supply_t *supply, _Atomic apr_uint64_t *made, _Atomic apr_uint64_t *found)
+{
+    supply->made = made;
+    supply->found = found;
+}
+
+sl_identity_t *sl_supply_look(const sl_supply_t *supply, int id)
+{
+    apr_uint64_t version = sl_supply_version(supply, id);
+
+    return make(supply, id, &version, SL_BLOB_CERTIFICATES);
 }

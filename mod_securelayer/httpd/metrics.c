@@ -72,6 +72,9 @@ static void send_times(request_rec *r)
 
 static void send_expiry(request_rec *r, const sl_survey_t *survey)
 {
+    send_head(r, "securelayer_certificate_states", "gauge", NULL, "Certificates, by their dates.");
+    for (int i = 0; i < SL_TERMS; i++)
+        send_labelled(r, "securelayer_certificate_states", "state", sl_term_word((sl_term_t)i), survey->terms[i]);
     send_head(r, "securelayer_certificates_expiring", "gauge", NULL,
               "Certificates that end within so many days; 0: that have ended.");
     for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)

@@ -44,21 +44,24 @@ static const char style[] =
     "header{display:flex;flex-wrap:wrap;align-items:baseline;gap:.25rem 1.25rem;margin-bottom:1rem}"
     "h1{font-size:1.45rem;margin:0}h2{font-size:1.1rem;margin:0 0 .6rem}h3{font-size:.95rem;margin:0 0 .5rem}"
     "header p{margin:0;color:var(--soft)}header nav{margin-left:auto}header nav a{margin-left:1rem}"
-    ".tiles,.cards{display:grid;gap:.75rem;margin-bottom:1rem;grid-template-columns:repeat(auto-fill,minmax(9.6rem,1fr)"
+    ".tiles,.cards{display:grid;gap:.75rem;margin-bottom:1rem;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr)"
     ")}"
-    ".cards{grid-template-columns:repeat(auto-fill,minmax(18rem,1fr))}.cards .wide{grid-column:1/-1}"
+    ".cards{grid-template-columns:repeat(auto-fill,minmax(17rem,1fr))}.cards .wide{grid-column:span 2}"
     ".tile,.card{background:var(--card);border:1px solid var(--line);border-radius:.6rem;padding:.75rem "
     ".9rem;min-width:0}"
     ".card{padding:1rem}section.card{margin-bottom:1rem}.tile{border-left:4px solid var(--line)}"
     ".tile.ok{border-left-color:var(--ok)}.tile.warn{border-left-color:var(--warn)}.tile.bad{border-left-color:var(--"
     "bad)}"
     ".tile h2{font-size:.8rem;font-weight:600;color:var(--soft);margin:0}"
-    ".tile strong{display:block;font-size:1.5rem;line-height:1.3;font-variant-numeric:tabular-nums}"
+    ".tile "
+    "strong{display:block;font-size:1.45rem;line-height:1.35;white-space:nowrap;font-variant-numeric:tabular-nums}"
     ".tile p{margin:0;color:var(--soft);font-size:.82rem}"
     "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.45rem .8rem .45rem 0;"
     "border-bottom:1px solid var(--line);overflow-wrap:anywhere}tr:last-child td{border-bottom:0}"
     "th{font-size:.8rem;font-weight:600;color:var(--soft);white-space:nowrap;overflow-wrap:normal}"
-    ".num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap;padding-right:0}"
+    ".num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}td:last-child,th:last-child{padding-"
+    "right:0}.key,.issuer{overflow-wrap:normal}"
+    ".issuer{min-width:9rem}.file{min-width:14rem}"
     "small{color:var(--soft);font-size:.85em}.left{white-space:nowrap}.left small{display:block}"
     ".badge{display:inline-block;border-radius:1rem;padding:.05rem .6rem;font-size:.82rem;font-weight:600;"
     "white-space:nowrap}.badge.ok{color:var(--ok);background:var(--okbg)}.badge.warn{color:var(--warn);"
@@ -71,12 +74,14 @@ static const char style[] =
     "padding:.35rem .6rem}input{flex:1 1 14rem;min-width:0;max-width:28rem}button{cursor:pointer}"
     "a:focus-visible,input:focus-visible,button:focus-visible{outline:2px solid var(--bar);outline-offset:1px}"
     ".pages{display:flex;gap:1rem;align-items:center;margin:.75rem 0 0}.none{color:var(--soft);margin:0}"
-    "@media(max-width:48rem){body{padding:.75rem}header nav{margin-left:0}header nav a{margin:0 1rem 0 0}"
-    ".tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.cards{grid-template-columns:minmax(0,1fr)}"
-    ".flow tr,.flow td{display:block;border:0;padding:0}.flow th{display:none}"
+    "@media(max-width:62rem){.flow tr,.flow td{display:block;border:0;padding:0}.flow tr:first-child{display:none}"
     ".flow tr{border-bottom:1px solid var(--line);padding:.6rem 0}.flow tr:last-child{border-bottom:0}"
+    ".flow td{min-width:0;padding:.1rem 0}.flow td:empty{display:none}"
     ".flow td[data-is]::before{content:attr(data-is) ': ';color:var(--soft);font-size:.85em}.flow .num{text-align:left}"
-    ".left small{display:inline}}";
+    ".left small{display:inline}}"
+    "@media(max-width:40rem){body{padding:.75rem}header nav{margin-left:0}header nav a{margin:0 1rem 0 0}"
+    ".tiles{grid-template-columns:repeat(2,minmax(0,1fr))}.cards{grid-template-columns:minmax(0,1fr)}"
+    ".cards .wide{grid-column:auto}.tile strong{font-size:1.25rem}}";
 
 /* ---- text ---- */
 
@@ -113,6 +118,14 @@ static const char *moment(const view_t *view, apr_int64_t when, const char *word
     return apr_psprintf(view->r->pool, "<time datetime=\"%s\" title=\"%s\">%s</time>", exact, exact, words);
 }
 
+/* "2027-01-31 12:00 UTC" */
+static const char *day(const view_t *view, apr_int64_t when)
+{
+    const char *exact = sl_survey_time(view->r->pool, when);
+
+    return apr_psprintf(view->r->pool, "%.10s %.5s UTC", exact, *exact ? exact + 11 : exact);
+}
+
 static const char *number(const view_t *view, apr_uint64_t value)
 {
     return apr_psprintf(view->r->pool, "%" APR_UINT64_T_FMT, value);
@@ -136,23 +149,14 @@ static void send_tile(const view_t *view, mood_t mood, const char *title, const 
 static void send_certificate_tiles(const view_t *view)
 {
     const sl_survey_t *survey = &view->survey;
-    int expired = survey->within[0], soon = survey->within[4];
+    int expired = survey->terms[SL_TERM_EXPIRED], soon = survey->terms[SL_TERM_SOON];
+    mood_t mood = expired ? BAD : soon ? MIND : FINE;
     apr_int64_t left = survey->first_expiry - view->now;
 
-    send_tile(view,
-              expired ? BAD
-              : soon  ? MIND
-                      : FINE,
-              "Certificates", number(view, (apr_uint64_t)survey->certificates),
-              expired ? apr_psprintf(view->r->pool, "&#x2717; %d expired", expired)
-                      : apr_psprintf(view->r->pool, "%s%d end within 14 days", soon ? "! " : "", soon));
+    send_tile(view, mood, "Certificates", number(view, (apr_uint64_t)survey->certificates),
+              apr_psprintf(view->r->pool, "%s %d expired, %d near their end", mood_signs[mood], expired, soon));
     if (survey->first_expiry)
-        send_tile(view,
-                  left < 0 ? BAD
-                  : soon   ? MIND
-                           : FINE,
-                  "Next expiry", left < 0 ? "past" : span(view, left),
-                  sl_survey_time(view->r->pool, survey->first_expiry));
+        send_tile(view, mood, "Next expiry", left < 0 ? "past" : span(view, left), day(view, survey->first_expiry));
     send_tile(view,
               survey->files_refused  ? BAD
               : survey->is_reloading ? FINE
@@ -237,7 +241,7 @@ static void send_term(const view_t *view, const sl_survey_row_t *row)
                                                      : apr_pstrcat(view->r->pool, span(view, left), " left", NULL);
 
     ap_rprintf(view->r, "<td class=\"left\">%s <small>%s</small></td>", badge(view, moods[row->term], words),
-               sl_survey_time(view->r->pool, row->reload.not_after));
+               day(view, row->reload.not_after));
 }
 
 static void send_staple(const view_t *view, const sl_survey_row_t *row)
@@ -277,10 +281,10 @@ static void send_row(const view_t *view, int id)
     send_term(view, &row);
     ap_rputs("<td data-is=\"Names\">", view->r);
     send_names(view, row.record->names);
-    ap_rprintf(view->r, "</td><td data-is=\"Issuer\">%s</td><td data-is=\"Key\">%s</td>", escape(view, row.issuer),
-               escape(view, row.key_type));
+    ap_rprintf(view->r, "</td><td class=\"issuer\" data-is=\"Issuer\">%s</td><td class=\"key\" data-is=\"Key\">%s</td>",
+               escape(view, row.issuer), escape(view, row.key_type));
     send_staple(view, &row);
-    ap_rputs("<td data-is=\"File\">", view->r);
+    ap_rputs("<td class=\"file\" data-is=\"File\">", view->r);
     ap_rprintf(view->r, "%s<br>", escape(view, row.record->shown));
     send_reload(view, &row.reload);
     ap_rputs("</td></tr>\n", view->r);
@@ -385,7 +389,7 @@ static void send_counter(const view_t *view, sl_counter_t counter)
     const sl_counter_row_t *row = &sl_counter_rows[counter];
     apr_uint64_t all = sl_counters_total(counter);
 
-    ap_rprintf(view->r, "<div class=\"card\"><h3>%s</h3>", row->title);
+    ap_rprintf(view->r, "<div class=\"card%s\"><h3>%s</h3>", counter == SL_COUNT_SUITE ? " wide" : "", row->title);
     if (!all)
         ap_rputs("<p class=\"none\">none so far</p>", view->r);
     else
@@ -512,7 +516,7 @@ static void send_processes(const view_t *view)
         send_helper(view, (sl_helper_t)i);
     ap_rputs("</table></section>\n<section class=\"card\"><h2>Children</h2><table class=\"flow\"><tr><th>Child</th>"
              "<th>Since</th><th class=\"num\">Handshakes</th><th class=\"num\">Identities found</th>"
-             "<th class=\"num\">made</th><th class=\"num\">Parked: hello / handshake / request</th></tr>\n",
+             "<th class=\"num\">Identities made</th><th class=\"num\">Parked: hello / handshake / request</th></tr>\n",
              view->r);
     for (int i = 0; i < view->children->nelts; i++)
         send_child(view, &APR_ARRAY_IDX(view->children, i, const sl_child_t));
@@ -548,7 +552,7 @@ static int send_head(view_t *view)
     ap_rprintf(view->r,
                "<header><h1>TLS status</h1><p>%s, %s; %s</p><nav><a href=\"?json\">JSON</a>"
                "<a href=\"?metrics\">Metrics</a></nav></header>\n",
-               escape(view, view->r->server->server_hostname), sl_survey_time(view->r->pool, view->now), taken);
+               escape(view, view->r->server->server_hostname), day(view, view->now), taken);
     return OK;
 }
 

@@ -150,12 +150,15 @@ static void put_certificates(view_t *view, json_t *root, const sl_survey_t *surv
 {
     const apr_array_header_t *places = sl_survey_find(view->r->pool, filter);
     json_t *object = put_object(view, root, "certificates");
+    json_t *states = put_object(view, object, "states");
     json_t *within = put_object(view, object, "expiring_within_days");
     json_t *staples = put_object(view, object, "staples");
 
     put_count(view, object, "total", (apr_uint64_t)survey->certificates);
     put_count(view, object, "refused", (apr_uint64_t)survey->refused);
     put_time(view, object, "first_expiry", survey->first_expiry);
+    for (int i = 0; i < SL_TERMS; i++)
+        put_count(view, states, sl_term_word((sl_term_t)i), (apr_uint64_t)survey->terms[i]);
     for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
         put_count(view, within, apr_psprintf(view->r->pool, "%d", sl_expiry_days[i]), (apr_uint64_t)survey->within[i]);
     for (int i = 0; i < SL_STAPLING_KINDS; i++)

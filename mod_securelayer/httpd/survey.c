@@ -23,6 +23,24 @@ static int count_of_certificates(void)
 
 /* ---- all of them ---- */
 
+const char *sl_term_word(sl_term_t term)
+{
+    static const char *const words[SL_TERMS] = {"valid", "expiring", "expired", "not-yet-valid"};
+
+    return words[term];
+}
+
+static sl_term_t term_of(const sl_reload_state_t *state, apr_int64_t now)
+{
+    apr_int64_t third = (state->not_after - state->not_before) / 3, left = state->not_after - now;
+
+    if (left < 0)
+        return SL_TERM_EXPIRED;
+    if (state->not_before > now)
+        return SL_TERM_EARLY;
+    return left < (third < SOON ? third : SOON) ? SL_TERM_SOON : SL_TERM_VALID;
+}
+
 static void add_certificate(sl_survey_t *survey, int id, apr_int64_t now)
 {
     sl_reload_state_t state;
@@ -30,6 +48,7 @@ static void add_certificate(sl_survey_t *survey, int id, apr_int64_t now)
 
     sl_identities_state(id, &state);
     survey->certificates++;
+    survey->terms[term_of(&state, now)]++;
     survey->refused += state.refused != 0;
     if (!survey->first_expiry || state.not_after < survey->first_expiry)
         survey->first_expiry = state.not_after;
@@ -106,24 +125,6 @@ apr_array_header_t *sl_survey_find(apr_pool_t *pool, const char *filter)
     }
     qsort(places->elts, (size_t)places->nelts, sizeof(sl_place_t), by_expiry);
     return places;
-}
-
-const char *sl_term_word(sl_term_t term)
-{
-    static const char *const words[SL_TERMS] = {"valid", "expiring", "expired", "not-yet-valid"};
-
-    return words[term];
-}
-
-static sl_term_t term_of(const sl_reload_state_t *state, apr_int64_t now)
-{
-    apr_int64_t third = (state->not_after - state->not_before) / 3, left = state->not_after - now;
-
-    if (left < 0)
-        return SL_TERM_EXPIRED;
-    if (state->not_before > now)
-        return SL_TERM_EARLY;
-    return left < (third < SOON ? third : SOON) ? SL_TERM_SOON : SL_TERM_VALID;
 }
 
 void sl_survey_look(apr_pool_t *pool, int id, apr_int64_t now, sl_survey_row_t *row)

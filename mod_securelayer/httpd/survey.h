@@ -15,8 +15,15 @@
 #define SL_EXPIRY_BOUNDS 7
 extern const int sl_expiry_days[SL_EXPIRY_BOUNDS]; /* ascending; the first: 0 */
 
+/* Of a certificate, by its dates. */
+typedef enum { SL_TERM_VALID, SL_TERM_SOON, SL_TERM_EXPIRED, SL_TERM_EARLY, SL_TERMS } sl_term_t;
+
+/* "valid"; "expiring": 14 days are left, or a third of the life of one that lives shortly; "expired"; "not-yet-valid" */
+const char *sl_term_word(sl_term_t term);
+
 typedef struct sl_survey_t {
     int certificates;
+    int terms[SL_TERMS];            /* of those */
     int refused;                    /* of those, with newer files that were refused */
     int within[SL_EXPIRY_BOUNDS];   /* of those, that end within so many days (0: have ended) */
     apr_int64_t first_expiry;       /* seconds since 1970; 0: there is none */
@@ -40,11 +47,6 @@ typedef struct sl_place_t {
 /* sl_place_t of the certificates with `filter` in a name of a host or in the path, upper and lower case alike, the first
  * to expire first. */
 apr_array_header_t *sl_survey_find(apr_pool_t *pool, const char *filter);
-
-typedef enum { SL_TERM_VALID, SL_TERM_SOON, SL_TERM_EXPIRED, SL_TERM_EARLY, SL_TERMS } sl_term_t;
-
-/* "valid"; "expiring": 14 days are left, or a third of the life of one that lives shortly; "expired"; "not-yet-valid" */
-const char *sl_term_word(sl_term_t term);
 
 typedef struct sl_survey_row_t {
     const sl_identity_record_t *record;

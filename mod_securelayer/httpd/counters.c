@@ -1,5 +1,5 @@
-/* The slots of the counters.  Started by startup, joined by status_page; conn_hooks, sessions and parking count, the page,
- * metrics and mod_status's block read.
+/* The slots of the counters.  Started by startup, joined by status_page; conn_hooks, sessions and parking count; the
+ * page, metrics and mod_status's block read.
  *
  * The memory belongs to the process and not to the configuration: httpd unloads this module in a restart, and the next
  * one finds it by a name that changes with its layout. A slot belongs to one child, and to another one once that is
@@ -150,7 +150,8 @@ static const char *identity_word(int value)
 const char *const sl_wait_words[SL_WAITS] = {"hello", "handshake", "request"};
 
 const sl_counter_row_t sl_counter_rows[SL_COUNTERS] = {
-    [SL_COUNT_VERSION] = {"securelayer_handshakes", "Handshakes completed, by protocol version.", "version", "by_version",
+    [SL_COUNT_VERSION] = {"securelayer_handshakes", "Handshakes completed, by protocol version.", "version",
+                          "by_version",
                           "Versions", VERSIONS + 1, version_word},
     [SL_COUNT_KIND] = {"securelayer_handshake_kinds", "Handshakes completed, by whether a session was resumed.", "kind",
                        "by_kind", "Full and resumed", SL_KINDS, kind_word},

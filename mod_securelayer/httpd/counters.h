@@ -24,8 +24,8 @@ typedef enum {
     SL_COUNTERS
 } sl_counter_t;
 
-/* Values of SL_COUNT_KIND and SL_COUNT_BACKEND, of SL_COUNT_SESSION, and of SL_COUNT_IDENTITY; SL_COUNT_TICKET has those
- * of sl_ticket_found_t and this one. */
+/* Values of SL_COUNT_KIND and SL_COUNT_BACKEND, of SL_COUNT_SESSION, and of SL_COUNT_IDENTITY; SL_COUNT_TICKET has
+ * those of sl_ticket_found_t and this one. */
 enum { SL_KIND_FULL, SL_KIND_RESUMED, SL_KINDS };
 enum { SL_SESSION_HIT, SL_SESSION_MISS, SL_SESSION_STORED, SL_SESSION_FAILED, SL_SESSION_COUNTS };
 enum { SL_IDENTITY_FOUND, SL_IDENTITY_MADE, SL_IDENTITY_COUNTS };

@@ -10,8 +10,8 @@
 #include <time.h>
 
 #define KEY "mod_securelayer helpers 1" /* the figure: of the memory's layout */
-#define PULSE 10 /* seconds between two signs of life */
-#define TOO_LONG 40
+#define PULSE 5 /* seconds between two signs of life */
+#define TOO_LONG 20
 
 typedef struct note_t {
     atomic_int is_used;

@@ -1,7 +1,7 @@
 /* The page.  Called by status_page.
  *
- * One document without scripts and without anything from elsewhere: the policy in its head forbids both. Names come from
- * files that others may have written: all text goes through escape(). No state is told by colour alone. */
+ * One document without scripts and without anything from elsewhere: the policy in its head forbids both. Names come
+ * from files that others may have written: all text goes through escape(). No state is told by colour alone. */
 #include "httpd/status_html.h"
 
 #include <http_protocol.h>

@@ -1,5 +1,5 @@
-/* The handler: what was asked for, and who writes it.  httpd calls handle() for the sections where the administrator has
- * set it. */
+/* The handler: what was asked for, and who writes it.  httpd calls handle() for the sections where the administrator
+ * has set it. */
 #include "httpd/status_page.h"
 
 #include <httpd.h>

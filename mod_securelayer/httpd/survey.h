@@ -18,7 +18,8 @@ extern const int sl_expiry_days[SL_EXPIRY_BOUNDS]; /* ascending; the first: 0 */
 /* Of a certificate, by its dates. */
 typedef enum { SL_TERM_VALID, SL_TERM_SOON, SL_TERM_EXPIRED, SL_TERM_EARLY, SL_TERMS } sl_term_t;
 
-/* "valid"; "expiring": 14 days are left, or a third of the life of one that lives shortly; "expired"; "not-yet-valid" */
+/* "valid"; "expiring": 14 days are left, or a third of the life of one that lives shortly; "expired";
+ * "not-yet-valid" */
 const char *sl_term_word(sl_term_t term);
 
 typedef struct sl_survey_t {
@@ -44,8 +45,8 @@ typedef struct sl_place_t {
     int id;
 } sl_place_t;
 
-/* sl_place_t of the certificates with `filter` in a name of a host or in the path, upper and lower case alike, the first
- * to expire first. */
+/* sl_place_t of the certificates with `filter` in a name of a host or in the path, upper and lower case alike, the
+ * first to expire first. */
 apr_array_header_t *sl_survey_find(apr_pool_t *pool, const char *filter);
 
 typedef struct sl_survey_row_t {

@@ -51,8 +51,8 @@ typedef struct sl_staple_state_t {
 } sl_staple_state_t;
 
 /* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with, and in `states` the same ones;
- * `identities`: the board's, NULL if none change; `directory`, writable for the courier, NULL: nothing is kept in files. In the parent: publishes what
- * was kept there and is still to be believed. */
+ * `identities`: the board's, NULL if none change; `directory`, writable for the courier, NULL: nothing is kept in
+ * files. In the parent: publishes what was kept there and is still to be believed. */
 sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, sl_section_t *states,
                              const sl_section_t *identities, apr_array_header_t *staples, const char *directory);
 

@@ -176,12 +176,12 @@ is($one->{issuer}, 'CN=SL Test CA,O=SL Test,C=DE', '... its issuer');
 my ($serial) = $certs->openssl('x509', '-in', $cert{one}{cert}, '-noout', '-serial') =~ /=(\w+)/;
 is($one->{serial}, $serial, '... its serial number');
 is($one->{state}, 'valid', '... its state');
-cmp_ok(abs($one->{seconds_left} - 90 * 86400), '<', 1000, '... and the seconds left');
+cmp_ok(abs($one->{seconds_left} - 90 * 86400), '<', 86400, '... and the seconds left');
 my ($live) = grep { $_->{names}[0] eq 'live.test' } @list;
 like($live->{file}, qr{/live-\\xe9\.pem$}, 'a path that is not UTF-8 is escaped');
 my $page = json('&rows=3&page=2')->{certificates};
 is_deeply([@$page{qw(total matching page pages rows)}], [7, 7, 2, 3, 3], 'a page of three');
-is_deeply($page->{list}, [@list[3 .. 5]], '... has the next three') if @{ $page->{list} } == 3;
+is_deeply([map { $_->{names}[0] } @{ $page->{list} }], [map { $_->{names}[0] } @list[3 .. 5]], '... has the next three');
 is(scalar @{ json('&rows=3&page=3')->{certificates}{list} }, 1, '... and the last one the rest');
 is_deeply(json("&page=$_")->{certificates}{list}, [], "page $_ is empty") for 2, 16777216, '99999999999999999999';
 is(json("&rows=$_")->{certificates}{rows}, $_ > 1 ? 500 : 50, "rows=$_ is bounded") for 0, -3, 100000;
@@ -286,6 +286,15 @@ is(json()->{helpers}{keeper}{deaths}, 1, '... nor the death of the keeper');
 ok(wait_until(sub { json()->{helpers}{keeper}{state} eq 'running' && json()->{helpers}{courier}{state} eq 'running' }, 20 * slow()), '... whose successors run');
 is(json()->{helpers}{keeper}{pid}, $httpd->helper('keeper'), '... and are known');
 same();
+
+# One that hangs
+my $courier = $httpd->helper('courier');
+kill 'STOP', $courier;
+ok(wait_until(sub { json()->{helpers}{courier}{state} eq 'silent' }, 60 * slow()), 'a courier that hangs is silent') or diag explain json()->{helpers};
+is(metrics()->{'securelayer_helper_up{helper="courier"}'}, 0, '... metrics call it down');
+like(get('/tls')->{body}, qr/Courier<\/h2><strong>&#x2717; silent<\/strong>/, '... and the page tells');
+kill 'CONT', $courier;
+ok(wait_until(sub { json()->{helpers}{courier}{state} eq 'running' }, 20 * slow()), '... until it goes on');
 
 # A parser of OpenMetrics takes all of it
 spew("$dir/metrics", get('/tls?metrics')->{body});

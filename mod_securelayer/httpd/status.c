@@ -25,7 +25,7 @@ static void show(const block_t *block, const char *word, const char *title, cons
     if (block->is_short)
         ap_rprintf(block->r, "%s: %s\n", word, value);
     else
-        ap_rprintf(block->r, "<tr><td>%s</td><td>%s</td></tr>\n", title, value);
+        ap_rprintf(block->r, "<dt>%s: %s</dt>\n", title, value);
 }
 
 static void show_number(const block_t *block, const char *word, const char *title, apr_uint64_t value)
@@ -74,13 +74,13 @@ static void show_tls(request_rec *r, int flags)
     block_t block = {r, (flags & AP_STATUS_SHORT) != 0};
 
     if (!block.is_short)
-        ap_rputs("<hr />\n<h2>TLS</h2>\n<table>\n", r);
+        ap_rputs("<hr />\n<h2>TLS</h2>\n<dl>\n", r);
     show_certificates(&block);
     show_handshakes(&block);
     show_helper(&block, SL_KEEPER, "TLSKeeper", "Keeper");
     show_helper(&block, SL_COURIER, "TLSCourier", "Courier");
     if (!block.is_short)
-        ap_rputs("</table>\n", r);
+        ap_rputs("</dl>\n", r);
 }
 
 static void show_session_cache(request_rec *r, int flags)

@@ -347,10 +347,13 @@ sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
     cache_t *cache = supply->cache;
     sl_identity_t *identity = cache ? find_ready(cache, id, version) : NULL;
 
-    atomic_fetch_add_explicit(identity ? supply->found : supply->made, 1, memory_order_relaxed);
-    if (identity)
+    if (identity) {
+        atomic_fetch_add_explicit(supply->found, 1, memory_order_relaxed);
         return identity;
+    }
     identity = make(supply, id, &version, SL_BLOB_ALL);
+    if (identity)
+        atomic_fetch_add_explicit(supply->made, 1, memory_order_relaxed);
     if (identity && cache)
         keep_ready(cache, id, version, identity);
     return identity;

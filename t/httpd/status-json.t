@@ -278,7 +278,7 @@ sub same {
     return;
 }
 same();
-like(get('/server-status')->{body}, qr{<h2>TLS</h2>.*<td>Handshakes</td><td>@{[json()->{handshakes}{total}]}</td>.*<td>Keeper</td><td>running</td>}s, '... and for people');
+like(get('/server-status')->{body}, qr{<h2>TLS</h2>.*<dt>Handshakes: @{[json()->{handshakes}{total}]}</dt>.*<dt>Keeper: running</dt>}s, '... and for people');
 my $total = json()->{handshakes}{total};
 ok($httpd->restart, 'a graceful restart');
 is(json()->{handshakes}{total}, $total, '... forgets no handshake');

@@ -228,7 +228,7 @@ static void review_once(sl_collect_t *in, const sl_source_t *source, const sl_st
     if (apr_hash_get(in->reviewed, &stored, sizeof(stored)))
         return;
     apr_hash_set(in->reviewed, apr_pmemdup(in->whole, &stored, sizeof(stored)), sizeof(stored), "");
-    identity = sl_stored_get(stored);
+    identity = sl_stored_get(stored, SL_BLOB_ALL);
     if (identity)
         sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
     sl_identity_release(identity);

@@ -130,8 +130,11 @@ static int put_session(void *baton, SSL_SESSION *session)
 static sl_ticket_found_t ticket_key(void *baton, const sl_vhost_t *vhost, const unsigned char *name,
                                     sl_ticket_key_t *key)
 {
+    sl_ticket_found_t found = sl_tickets_find(vhost->owner, name, key);
+
     (void)baton;
-    return sl_tickets_find(vhost->owner, name, key);
+    sl_counters_add(SL_COUNT_TICKET, name || found == SL_TICKET_NO_KEY ? (int)found : SL_TICKET_MADE);
+    return found;
 }
 
 static unsigned char *get_staple(void *baton, X509 *leaf, int *length)
@@ -182,11 +185,11 @@ static void note_end(sl_link_t *link)
     if (link->handshake_logged)
         return;
     link->handshake_logged = 1;
+    sl_counters_note(link->tls);
     if (link->outgoing) {
         sl_proxy_note_handshake(link);
         return;
     }
-    sl_counters_note(link->tls);
     if (link->tls->state == SL_STATE_FAILED) {
         sl_log_failure(link->c, link->tls);
         return;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "crypto/key_uri.h"
+#include "httpd/counters.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/reload.h"
@@ -180,8 +181,12 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 static void child_init(apr_pool_t *pool, server_rec *s)
 {
     (void)s;
-    if (supply)
-        sl_supply_start(supply, pool, (int)ready_most);
+    if (!supply)
+        return;
+    sl_supply_start(supply, pool, (int)ready_most);
+    if (sl_counters_cell(SL_COUNT_IDENTITY, SL_IDENTITY_MADE))
+        sl_supply_count_at(supply, sl_counters_cell(SL_COUNT_IDENTITY, SL_IDENTITY_MADE),
+                           sl_counters_cell(SL_COUNT_IDENTITY, SL_IDENTITY_FOUND));
 }
 
 void sl_identities_register(apr_pool_t *pool)

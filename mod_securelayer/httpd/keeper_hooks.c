@@ -116,6 +116,11 @@ static int server_ends(void)
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
 }
 
+static sl_helper_t number_of(const sl_process_t *helper)
+{
+    return (sl_helper_t)(helper - helpers);
+}
+
 static void unwatch(sl_process_t *helper)
 {
     if (!helper->watched)
@@ -129,6 +134,7 @@ static void note_death(sl_process_t *helper, apr_wait_t status)
     helper->runs = 0;
     close(helper->end[1]);
     unwatch(helper);
+    sl_helper_health_died(number_of(helper));
     if (server_ends())
         return;
     helper->deaths = apr_time_now() - helper->started < YOUNG ? helper->deaths + 1 : 0;
@@ -158,6 +164,7 @@ static void start(sl_process_t *helper)
 
     helper->parent = getpid();
     helper->started = apr_time_now();
+    sl_helper_health_begin(number_of(helper));
     rv = pipe(helper->end) ? errno : apr_proc_fork(&helper->process, helper->pool);
     if (rv == APR_INCHILD) {
         close(helper->end[1]);
@@ -171,6 +178,7 @@ static void start(sl_process_t *helper)
     close(helper->end[0]);
     fcntl(helper->end[1], F_SETFD, FD_CLOEXEC);
     helper->runs = helper->watched = 1;
+    sl_helper_health_started(number_of(helper), helper->process.pid);
     apr_proc_other_child_register(&helper->process, maintain, helper, NULL, helper->pool);
 }
 
@@ -238,12 +246,16 @@ static int start_all(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch
     (void)log_pool;
     (void)scratch;
     maker = getpid();
+    sl_helper_health_open(s);
     apr_pool_cleanup_register(pool, NULL, end_all, apr_pool_cleanup_null);
     for (int i = 0; i < SL_HELPERS; i++) {
         helpers[i].pool = pool;
         helpers[i].server = s;
-        if (helpers[i].jobs)
-            start(&helpers[i]);
+        sl_helper_health_unused((sl_helper_t)i);
+        if (!helpers[i].jobs)
+            continue;
+        sl_keeper_hooks_add(pool, (sl_helper_t)i, sl_helper_health_job(pool, (sl_helper_t)i));
+        start(&helpers[i]);
     }
     return OK;
 }

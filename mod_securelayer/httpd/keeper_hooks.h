@@ -8,10 +8,9 @@
 
 #include <httpd.h>
 
+#include "httpd/helper_health.h"
 #include "keeper/board.h"
 #include "keeper/loop.h"
-
-typedef enum { SL_KEEPER, SL_COURIER, SL_HELPERS } sl_helper_t;
 
 /* In post_config, not in the rehearsal: gives the process a job. `pool`: configuration pool. */
 void sl_keeper_hooks_add(apr_pool_t *pool, sl_helper_t helper, sl_job_t *job);

@@ -1,4 +1,4 @@
-/* The counters as OpenMetrics text. */
+/* What the status page shows, as OpenMetrics text. */
 #ifndef SL_HTTPD_METRICS_H
 #define SL_HTTPD_METRICS_H
 

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "httpd/counters.h"
 #include "httpd/module_config.h"
 
 APLOG_USE_MODULE(sl);
@@ -28,6 +29,16 @@ static struct {
 } parking = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* All of these under the lock. */
+static void tell_count(void)
+{
+    const int parked[SL_WAITS] = {
+        [SL_WAIT_HELLO] = parking.queues[SL_STATE_HELLO].count + parking.queues[SL_STATE_START].count,
+        [SL_WAIT_HANDSHAKE] = parking.queues[SL_STATE_HANDSHAKE].count,
+        [SL_WAIT_REQUEST] = parking.queues[SL_STATE_OPEN].count};
+
+    sl_counters_park(parked);
+}
+
 static void insert_after(sl_link_t *earlier, sl_link_t *link)
 {
     sl_link_t *later = earlier ? earlier->park_later : parking.queues[link->park_queue].first;
@@ -39,6 +50,7 @@ static void insert_after(sl_link_t *earlier, sl_link_t *link)
     link->parked = 1;
     parking.queues[link->park_queue].count++;
     parking.count++;
+    tell_count();
 }
 
 static void take_out(sl_link_t *link)
@@ -49,6 +61,7 @@ static void take_out(sl_link_t *link)
     link->parked = 0;
     parking.queues[link->park_queue].count--;
     parking.count--;
+    tell_count();
 }
 
 /* The socket is open: its link has not left yet. */

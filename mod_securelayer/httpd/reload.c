@@ -61,3 +61,13 @@ const sl_section_t *sl_reload_states(void)
 {
     return states;
 }
+
+int sl_reload_count(void)
+{
+    return items ? items->nelts : 0;
+}
+
+const sl_reload_item_t *sl_reload_item(int n)
+{
+    return APR_ARRAY_IDX(items, n, const sl_reload_item_t *);
+}

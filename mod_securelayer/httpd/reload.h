@@ -15,6 +15,9 @@ sl_reload_item_t *sl_reload_add(apr_pool_t *pool);
 apr_status_t sl_reload_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
+/* Any process: how many items there are, and one of them (from 0). */
+int sl_reload_count(void);
+const sl_reload_item_t *sl_reload_item(int n);
 /* Any process: the section of states for sl_reload_state_read(); NULL if nothing is reloaded. */
 const sl_section_t *sl_reload_states(void);
 

@@ -5,6 +5,7 @@
 #include <http_log.h>
 #include <util_mutex.h>
 
+#include "httpd/counters.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
 #include "httpd/session_seal.h"
@@ -118,6 +119,14 @@ static void tell(sl_link_t *link, const char *what, apr_status_t rv)
             sl_socache_spec(socache), what, sl_session_cache_pause(sessions));
 }
 
+static void count_answer(apr_status_t rv)
+{
+    if (rv == APR_SUCCESS)
+        sl_counters_add(SL_COUNT_SESSION, SL_SESSION_HIT);
+    else
+        sl_counters_add(SL_COUNT_SESSION, APR_STATUS_IS_NOTFOUND(rv) ? SL_SESSION_MISS : SL_SESSION_FAILED);
+}
+
 int sl_sessions_put(void *baton, SSL_SESSION *session)
 {
     sl_link_t *link = baton;
@@ -131,6 +140,7 @@ int sl_sessions_put(void *baton, SSL_SESSION *session)
     apr_pool_create(&scratch, link->c->pool);
     rv = sl_session_cache_put(sessions, &sealer, session, scratch);
     apr_pool_destroy(scratch);
+    sl_counters_add(SL_COUNT_SESSION, rv == APR_SUCCESS ? SL_SESSION_STORED : SL_SESSION_FAILED);
     tell(link, "to keep", rv);
     return rv == APR_SUCCESS;
 }
@@ -149,6 +159,7 @@ SSL_SESSION *sl_sessions_get(void *baton, const unsigned char *id, apr_size_t id
     apr_pool_create(&scratch, link->c->pool);
     rv = sl_session_cache_get(sessions, &sealer, id, id_length, &session, scratch);
     apr_pool_destroy(scratch);
+    count_answer(rv);
     tell(link, "to give back", rv);
     return session;
 }

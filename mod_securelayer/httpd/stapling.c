@@ -26,7 +26,6 @@
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "httpd/socache_store.h"
-#include "keeper/staple_job.h"
 
 APLOG_USE_MODULE(sl);
 
@@ -47,6 +46,7 @@ typedef struct record_t {
 static apr_hash_t *records;         /* id -> record_t; read-only in children */
 static apr_array_header_t *staples; /* of sl_staple_t */
 static record_t **by_identity;      /* by the number of an identity; NULL: nothing is stapled for it */
+static int identities;              /* so many */
 
 /* One certificate of one host under collection. */
 typedef struct look_t {
@@ -231,8 +231,10 @@ static void collect_identity(const look_t *in)
     int wanted = sl_settings_number(in->vhost->settings, SL_USE_STAPLING) != 0;
 
     ask_modules(in, record, issuer);
-    if (record->primed || record->hooked)
+    if (record->primed || record->hooked) {
+        by_identity[in->id] = record;
         return;
+    }
     review(in, record, issuer, url, wanted);
     if (wanted && issuer && url)
         add_staple(in, record, issuer, url);
@@ -266,7 +268,8 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
 
     records = apr_hash_make(pool);
     staples = apr_array_make(pool, 4, sizeof(sl_staple_t));
-    by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)sl_supply_count(sl_identities_supply()) + 1));
+    identities = sl_supply_count(sl_identities_supply());
+    by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)identities + 1));
     check_cache(scratch, main_server, problems);
     for (in.server = main_server; in.server; in.server = in.server->next) {
         in.vhost = sl_config_vhost(in.server);
@@ -343,12 +346,14 @@ apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_pro
     for (int i = 0; i < staples->nelts; i++)
         memcpy(keys + i * SL_BOARD_KEY_SIZE, APR_ARRAY_IDX(staples, i, sl_staple_t).key, SL_BOARD_KEY_SIZE);
     rv = sl_section_make(&board->staples, pool, staples->nelts, SL_STAPLE_ENTRY_SIZE, keys, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_section_make(&board->staple_states, pool, staples->nelts, sizeof(sl_staple_state_t), NULL, why);
     if (rv != APR_SUCCESS)
         return rv;
     find_entries();
-    sl_keeper_hooks_add(
-        pool, SL_COURIER,
-        sl_staple_job_make(pool, board->staples, board->identities, staples, state_directory(pool, main_server)));
+    sl_keeper_hooks_add(pool, SL_COURIER,
+                        sl_staple_job_make(pool, board->staples, board->staple_states, board->identities, staples,
+                                           state_directory(pool, main_server)));
     return APR_SUCCESS;
 }
 
@@ -421,4 +426,31 @@ unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
         read_board(record, record->key, &copy);
     *length = copy.length;
     return copy.der;
+}
+
+/* ---- for the status page ---- */
+
+const char *sl_stapling_word(sl_stapling_kind_t kind)
+{
+    static const char *const words[SL_STAPLING_KINDS] = {"off", "module", "waiting", "good", "revoked", "missing"};
+
+    return words[kind];
+}
+
+sl_stapling_kind_t sl_stapling_look(int id, apr_int64_t now, sl_staple_state_t *state)
+{
+    const record_t *record = by_identity && id >= 0 && id < identities ? by_identity[id] : NULL;
+    const sl_section_t *section = sl_keeper_hooks_board()->staple_states;
+
+    memset(state, 0, sizeof(*state));
+    if (record && (record->primed || record->hooked))
+        return SL_STAPLING_MODULE;
+    if (!record || !section || record->entry < 0)
+        return SL_STAPLING_OFF;
+    sl_staple_state_read(section, record->entry, state);
+    if (state->is_unasked)
+        return SL_STAPLING_OFF;
+    if (state->until > now)
+        return state->status == SL_OCSP_REVOKED ? SL_STAPLING_REVOKED : SL_STAPLING_GOOD;
+    return state->until || state->failures ? SL_STAPLING_MISSING : SL_STAPLING_WAITING;
 }

@@ -1,4 +1,4 @@
-/* SetHandler securelayer-status: a page for people, and with ?metrics the counters for a monitoring system. */
+/* SetHandler securelayer-status: a page for people, ?json for programs, ?metrics for a monitoring system. */
 #ifndef SL_HTTPD_STATUS_PAGE_H
 #define SL_HTTPD_STATUS_PAGE_H
 

@@ -16,6 +16,8 @@
 #include "keeper/ticket_job.h"
 #include "resume/ticket_source.h"
 
+static apr_int64_t rotates; /* seconds between two keys */
+
 /* What the key files of this configuration hold, from collecting to the board. */
 static apr_array_header_t *files; /* of sl_ticket_ring_t */
 static apr_array_header_t *paths; /* of key_file_t, likewise */
@@ -191,6 +193,7 @@ apr_status_t sl_tickets_start(apr_pool_t *pool, server_rec *main_server, sl_prob
     if (!keep)
         return APR_SUCCESS;
     keep = keep > rotation ? keep : rotation;
+    rotates = rotation;
     rv = find_ring(&board->tickets, why);
     if (rv == APR_SUCCESS)
         rv = publish_files(pool, &board->ticket_files, why);
@@ -204,6 +207,21 @@ apr_status_t sl_tickets_start(apr_pool_t *pool, server_rec *main_server, sl_prob
 }
 
 /* ---- asking ---- */
+
+int sl_tickets_look(apr_int64_t *made, apr_int64_t *next)
+{
+    const sl_section_t *section = sl_keeper_hooks_board()->tickets;
+    sl_ticket_ring_t ring;
+    int count = 0;
+
+    if (section && sl_section_read(section, 0, &ring, sizeof(ring), NULL)) {
+        count = (int)ring.count;
+        *made = ring.keys[0].made;
+        *next = *made + rotates;
+        sl_ticket_ring_cleanse(&ring);
+    }
+    return count;
+}
 
 sl_ticket_found_t sl_tickets_find(const server_rec *s, const unsigned char *name, sl_ticket_key_t *key)
 {

@@ -8,7 +8,6 @@
 #include "crypto/key_der.h"
 #include "crypto/openssl_error.h"
 #include "crypto/pem_block.h"
-#include "identity/blob.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -370,7 +369,7 @@ sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, ap
 
 /* ---- questions ---- */
 
-static sl_identity_t *decode(const sl_stored_t *stored)
+static sl_identity_t *decode(const sl_stored_t *stored, sl_blob_want_t want)
 {
     apr_size_t length = stored->length + stored->chain_length, behind = stored->length - stored->chain_at;
     unsigned char *bytes = OPENSSL_malloc(length);
@@ -381,15 +380,15 @@ static sl_identity_t *decode(const sl_stored_t *stored)
     memcpy(bytes, stored->bytes, stored->chain_at);
     memcpy(bytes + stored->chain_at, stored->chain, stored->chain_length);
     memcpy(bytes + stored->chain_at + stored->chain_length, stored->bytes + stored->chain_at, behind);
-    identity = sl_blob_decode(bytes, length, SL_BLOB_ALL);
+    identity = sl_blob_decode(bytes, length, want);
     OPENSSL_clear_free(bytes, length);
     return identity;
 }
 
-sl_identity_t *sl_stored_get(const sl_stored_t *stored)
+sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want)
 {
     if (stored->bytes)
-        return decode(stored);
+        return decode(stored, want);
     sl_identity_retain(stored->identity);
     return stored->identity;
 }
@@ -408,7 +407,7 @@ int sl_stored_covers(const sl_stored_t *stored, const char *host)
 
     if (stored->names && sl_cert_der_names_cover(stored->names, host))
         return 1;
-    identity = sl_stored_get(stored);
+    identity = sl_stored_get(stored, SL_BLOB_CERTIFICATES);
     answer = identity && sl_identity_covers(identity, host);
     sl_identity_release(identity);
     return answer;

@@ -28,7 +28,7 @@
 
 typedef struct work_t {
     sl_job_t job;
-    sl_section_t *section;
+    sl_section_t *section, *states;
     const sl_section_t *identities; /* NULL: none change */
     apr_array_header_t *staples; /* of sl_staple_t */
     const char *directory;
@@ -99,6 +99,54 @@ apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned
         return 0;
     memcpy(answer, bytes + HEAD, length - HEAD);
     return length - HEAD;
+}
+
+/* ---- what is told ---- */
+
+void sl_staple_state_read(const sl_section_t *states, int entry, sl_staple_state_t *state)
+{
+    if (entry < 0 || sl_section_read(states, entry, state, sizeof(*state), NULL) != sizeof(*state))
+        memset(state, 0, sizeof(*state));
+}
+
+static void put_state(const work_t *work, const sl_staple_t *staple, const sl_staple_state_t *state)
+{
+    apr_status_t rv = sl_section_publish(work->states, staple->entry, state, sizeof(*state));
+
+    (void)rv; /* entries are as large as it is */
+}
+
+static void note_answer(const work_t *work, const sl_staple_t *staple, const sl_ocsp_answer_t *answer)
+{
+    sl_staple_state_t state;
+
+    memset(&state, 0, sizeof(state));
+    state.since = answer->this_update;
+    state.until = staple->until;
+    state.status = (apr_int32_t)answer->status;
+    put_state(work, staple, &state);
+}
+
+/* A courier that took the place of another one knows less than is published. */
+static void note_failure(const work_t *work, const sl_staple_t *staple, const char *reason)
+{
+    sl_staple_state_t state;
+
+    sl_staple_state_read(work->states, staple->entry, &state);
+    state.failed = apr_time_sec(apr_time_now());
+    state.failures = staple->failures;
+    memset(state.reason, 0, sizeof(state.reason));
+    apr_cpystrn(state.reason, reason, sizeof(state.reason));
+    put_state(work, staple, &state);
+}
+
+static void note_certificate(const work_t *work, const sl_staple_t *staple)
+{
+    sl_staple_state_t state;
+
+    memset(&state, 0, sizeof(state));
+    state.is_unasked = staple->due == SL_NEVER;
+    put_state(work, staple, &state);
 }
 
 /* ---- files ---- */
@@ -199,8 +247,10 @@ static void recall(work_t *work, sl_staple_t *staple, apr_pool_t *pool)
         return;
     if (!is_served(&answer) || end_of(staple, &answer) <= rules.now)
         return;
-    if (publish(work, staple, end_of(staple, &answer), bytes, length) == APR_SUCCESS)
-        plan(staple, answer.this_update, end_of(staple, &answer));
+    if (publish(work, staple, end_of(staple, &answer), bytes, length) != APR_SUCCESS)
+        return;
+    plan(staple, answer.this_update, end_of(staple, &answer));
+    note_answer(work, staple, &answer);
 }
 
 static void say(const work_t *work, sl_say_t level, const char *line)
@@ -226,6 +276,7 @@ static void fail(const work_t *work, sl_staple_t *staple, const char *reason, ap
 {
     staple->failures++;
     tell_failure(work, staple, reason, pool);
+    note_failure(work, staple, reason);
     staple->due = apr_time_now() + apr_time_from_sec(sl_staple_pause(staple->failures, staple->pause));
 }
 
@@ -256,6 +307,7 @@ static void accept_answer(work_t *work, sl_staple_t *staple, const sl_ocsp_answe
         return;
     }
     plan(staple, answer->this_update, until);
+    note_answer(work, staple, answer);
     apr_rfc822_date(end, apr_time_from_sec(until));
     say(work, SL_SAY_INFO,
         apr_psprintf(pool, "SL0141: OCSP stapling for %s: %s says %s, until %s", staple->name, staple->url,
@@ -350,6 +402,7 @@ static void take_certificate(work_t *work, sl_staple_t *staple, const sl_identit
     staple->failures = 0;
     set_url(work, staple, scratch);
     staple->due = issuer && staple->url ? 0 : SL_NEVER;
+    note_certificate(work, staple);
     if (staple->due != SL_NEVER && work->directory)
         recall(work, staple, scratch);
 }
@@ -472,8 +525,8 @@ static void end(sl_job_t *job, sl_loop_t *loop)
     apr_pool_destroy(work->pool);
 }
 
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_section_t *identities,
-                             apr_array_header_t *staples, const char *directory)
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, sl_section_t *states,
+                             const sl_section_t *identities, apr_array_header_t *staples, const char *directory)
 {
     work_t *work = apr_pcalloc(pool, sizeof(*work));
     apr_pool_t *scratch;
@@ -485,6 +538,7 @@ sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_s
     work->job.baton = work;
     work->job.due = SL_NEVER;
     work->section = section;
+    work->states = states;
     work->identities = identities;
     work->staples = staples;
     work->directory = directory;

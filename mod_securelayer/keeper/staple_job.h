@@ -6,6 +6,7 @@
 #ifndef SL_KEEPER_STAPLE_JOB_H
 #define SL_KEEPER_STAPLE_JOB_H
 
+#include "crypto/ocsp_message.h"
 #include "keeper/board.h"
 #include "keeper/loop.h"
 
@@ -39,16 +40,29 @@ typedef struct sl_staple_t {
     apr_int64_t until;  /* of what is published; 0: nothing is, or no answer */
 } sl_staple_t;
 
-/* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with; `identities`: the board's, NULL
- * if none change; `directory`, writable for the courier, NULL: nothing is kept in files. In the parent: publishes what
- * was kept there and is still to be believed. */
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, const sl_section_t *identities,
-                             apr_array_header_t *staples, const char *directory);
+/* What is to be told of a certificate's answer. */
+typedef struct sl_staple_state_t {
+    apr_int64_t since, until; /* of the answer that is served, seconds since 1970; 0: there is none */
+    apr_int64_t failed;       /* when the last question failed; 0: it did not */
+    apr_int64_t failures;     /* in a row */
+    apr_int32_t status;       /* sl_ocsp_status_t, of the answer */
+    apr_int32_t is_unasked;   /* there is no responder, or no issuer: nothing is stapled */
+    char reason[256];         /* of the last failure; "" */
+} sl_staple_state_t;
+
+/* `staples` (of sl_staple_t) have entries in `section`, by the keys they begin with, and in `states` the same ones;
+ * `identities`: the board's, NULL if none change; `directory`, writable for the courier, NULL: nothing is kept in
+ * files. In the parent: publishes what was kept there and is still to be believed. */
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, sl_section_t *states,
+                             const sl_section_t *identities, apr_array_header_t *staples, const char *directory);
 
 /* Any process: what to staple for the certificate with that key at `now` (seconds since 1970) into `answer`
  * (SL_STAPLE_SIZE_MAX bytes). Its length; 0: nothing. */
 apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned char *key, apr_int64_t now,
                           unsigned char *answer);
+
+/* Any process: zeroes if nothing happened yet. */
+void sl_staple_state_read(const sl_section_t *states, int entry, sl_staple_state_t *state);
 
 /* When to ask again, in seconds since 1970: between 9 and 11 twentieths of what is left of an answer's life from
  * `begin` to `until`, by `chance` (0 to 255); not at once. */

@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <apr_thread_mutex.h>
 #include <openssl/crypto.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,7 +29,6 @@ typedef struct cache_t {
     ready_t **table;
     ready_t *all, *unused;
     ready_t *latest, *earliest;
-    apr_uint64_t made, found;
 } cache_t;
 
 /* A child that ends does so with its cache as it is, perhaps in the midst of its use. Who looks for leaks finds it. */
@@ -41,6 +41,8 @@ struct sl_supply_t {
     apr_pool_t *index_pool;
     const sl_section_t *news;
     cache_t *cache; /* NULL: none */
+    _Atomic apr_uint64_t own_made, own_found;
+    _Atomic apr_uint64_t *made, *found; /* where it is counted */
 };
 
 /* ---- in the parent ---- */
@@ -49,6 +51,8 @@ sl_supply_t *sl_supply_make(apr_pool_t *pool)
 {
     sl_supply_t *supply = apr_pcalloc(pool, sizeof(*supply));
 
+    supply->made = &supply->own_made;
+    supply->found = &supply->own_found;
     supply->starts = apr_array_make(pool, 16, sizeof(const sl_stored_t *));
     apr_pool_create(&supply->index_pool, pool);
     supply->by_stored = apr_hash_make(supply->index_pool);
@@ -103,26 +107,26 @@ void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news)
 
 /* ---- from bytes ---- */
 
-static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version)
+static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
     unsigned char *bytes = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
     apr_size_t length = bytes ? sl_section_read(supply->news, id, bytes, SL_IDENTITY_SIZE_MAX, version) : 0;
-    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, SL_BLOB_ALL) : NULL;
+    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, want) : NULL;
 
     OPENSSL_clear_free(bytes, length);
     return identity;
 }
 
 /* *version becomes that of what is returned. */
-static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version)
+static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
     const sl_stored_t *start = sl_supply_start_of(supply, id);
-    sl_identity_t *identity = *version ? from_board(supply, id, version) : NULL;
+    sl_identity_t *identity = *version ? from_board(supply, id, version, want) : NULL;
 
     if (identity || !start)
         return identity;
     *version = 0;
-    return sl_stored_get(start);
+    return sl_stored_get(start, want);
 }
 
 /* ---- those that are ready ---- */
@@ -169,7 +173,6 @@ static sl_identity_t *find_ready(cache_t *cache, int id, apr_uint64_t version)
             take_out_of_order(cache, ready);
             put_first(cache, ready);
         }
-        cache->found++;
     }
     apr_thread_mutex_unlock(cache->lock);
     return identity;
@@ -199,7 +202,6 @@ static void keep_ready(cache_t *cache, int id, apr_uint64_t version, sl_identity
 
     sl_identity_retain(identity);
     apr_thread_mutex_lock(cache->lock);
-    cache->made++;
     ready = find(cache, id);
     if (ready) {
         take_out_of_order(cache, ready);
@@ -252,6 +254,8 @@ void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most)
     if (most > supply->starts->nelts)
         most = supply->starts->nelts;
     supply->cache = most > 0 ? make_cache(child_pool, most) : NULL;
+    atomic_store(supply->made, 0);
+    atomic_store(supply->found, 0);
     left = supply->cache;
 }
 
@@ -275,9 +279,13 @@ sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
     cache_t *cache = supply->cache;
     sl_identity_t *identity = cache ? find_ready(cache, id, version) : NULL;
 
-    if (identity)
+    if (identity) {
+        atomic_fetch_add_explicit(supply->found, 1, memory_order_relaxed);
         return identity;
-    identity = make(supply, id, &version);
+    }
+    identity = make(supply, id, &version, SL_BLOB_ALL);
+    if (identity)
+        atomic_fetch_add_explicit(supply->made, 1, memory_order_relaxed);
     if (identity && cache)
         keep_ready(cache, id, version, identity);
     return identity;
@@ -285,11 +293,19 @@ sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)
 
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found)
 {
-    *made = *found = 0;
-    if (!supply->cache)
-        return;
-    apr_thread_mutex_lock(supply->cache->lock);
-    *made = supply->cache->made;
-    *found = supply->cache->found;
-    apr_thread_mutex_unlock(supply->cache->lock);
+    *made = atomic_load_explicit(supply->made, memory_order_relaxed);
+    *found = atomic_load_explicit(supply->found, memory_order_relaxed);
+}
+
+void sl_supply_count_at(sl_supply_t *supply, _Atomic apr_uint64_t *made, _Atomic apr_uint64_t *found)
+{
+    supply->made = made;
+    supply->found = found;
+}
+
+sl_identity_t *sl_supply_look(const sl_supply_t *supply, int id)
+{
+    apr_uint64_t version = sl_supply_version(supply, id);
+
+    return make(supply, id, &version, SL_BLOB_CERTIFICATES);
 }

@@ -30,6 +30,9 @@ int sl_supply_is_on_token(const sl_supply_t *supply, int id);
 /* In child_init: keeps up to `most` identities ready. Before it (and with 0) each question makes a new one. */
 void sl_supply_start(sl_supply_t *supply, apr_pool_t *child_pool, int most);
 
+/* After that: what sl_supply_counts() tells is counted there from now on, beginning with what is there. */
+void sl_supply_count_at(sl_supply_t *supply, _Atomic apr_uint64_t *made, _Atomic apr_uint64_t *found);
+
 /* Gives up those that are ready: for who makes a supply and goes on after its end. A child that ends leaves them. */
 void sl_supply_stop(sl_supply_t *supply);
 
@@ -39,6 +42,9 @@ void sl_supply_stop(sl_supply_t *supply);
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id);
 /* Of the newest version: grows when a newer one is there. */
 apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id);
+/* The newest version without its key, with a reference for the caller: for who only looks. Not kept ready, not counted;
+ * NULL only if memory ends. */
+sl_identity_t *sl_supply_look(const sl_supply_t *supply, int id);
 /* Identities made from bytes so far in this process, and questions that found one ready. */
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found);
 

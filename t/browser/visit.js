@@ -68,6 +68,25 @@ class Visitor {
         return { failure: await download.failure(), name: download.suggestedFilename() };
     }
 
+    // The size of the window in CSS pixels, and whether its user likes it dark. Counts from the next document on.
+    async look(step) {
+        await this.page.setViewportSize({ width: step.width, height: step.height });
+        await this.page.emulateMedia({ colorScheme: step.dark ? 'dark' : 'light' });
+        return {};
+    }
+
+    // The page as PNG, all of it or as much as the window shows.
+    async picture(step) {
+        await this.page.screenshot({ path: step.to, fullPage: !step.window });
+        return {};
+    }
+
+    // Types into the field and submits its form.
+    async search(step) {
+        await this.page.fill(step.field, step.text);
+        return this.navigate(async () => (await Promise.all([this.page.waitForNavigation(), this.page.press(step.field, 'Enter')]))[0]);
+    }
+
     // Runs code in the page, e.g. to fetch many things at once.
     async script(step) { return { value: await this.page.evaluate(step.code) }; }
 

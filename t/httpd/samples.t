@@ -27,7 +27,7 @@ sub sample {
 
 # site.conf with the settings of securelayer.conf, loaded by securelayer.load.
 {
-    my $httpd = SL::Httpd->new(tls => 'none', modules => ['socache_shmcb']);
+    my $httpd = SL::Httpd->new(tls => 'none', modules => ['socache_shmcb', 'authz_host']);
     my $module = SL::Httpd::module_path('securelayer');
     my $load = sample('securelayer.load', $httpd, '/usr/lib/apache2/modules/mod_securelayer.so' => $module);
     $load =~ s/securelayer_module/ssl_module/ if $module =~ /mod_ssl\.so$/;
@@ -52,6 +52,7 @@ sub sample {
     }
     SKIP: {
         skip 'securelayer.conf speaks to our module alone', 1 if $module =~ /mod_ssl\.so$/;
+        like($client->curl('https://www.example.org/tls-status')->{body}, qr/TLS status/, 'the status page is there');
         like(slurp($httpd->root . '/logs/tls.log'), qr/ www\.example\.org TLSv1\.3 TLS_\w+ "GET \/ HTTP/, 'the log of its own says what was agreed on');
     }
     $httpd->stop;

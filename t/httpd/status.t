@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
+use JSON::PP ();
 use SL::Certs;
 use SL::Client;
 use SL::Command qw(run slurp spew wait_until);
@@ -33,13 +34,13 @@ my $page = get();
 is($page->{code}, 200, 'the page is there');
 is($page->{headers}{'cache-control'}, 'no-store', '... is not kept');
 like($page->{headers}{'content-security-policy'}, qr/default-src 'none'; style-src 'nonce-[0-9a-f]{32}'/, '... and may run no script');
-like($page->{body}, qr/<p>2 found/, '... shows both certificates');
+like($page->{body}, qr/>2 found/, '... shows both certificates');
 like($page->{body}, qr/&lt;b&gt;odd&amp;\.pem/, '... with names escaped');
 unlike($page->{body}, qr/<b>/, '... everywhere');
-like($page->{body}, qr/<td>one\.test<\/td><td>[^<]*SL Test[^<]*<\/td><td>ECDSA<\/td>/, '... with issuer and key type');
-like(get('?filter=ONE.te')->{body}, qr/<p>1 found/, 'a filter finds one by its name');
-like(get('?filter=%3Cb%3E')->{body}, qr/value="&lt;b&gt;".*<p>1 found/s, '... by its file, and is escaped');
-like(get('?filter=%22%3E%3Cscript%3E&page=99999999999999999999')->{body}, qr/value="&quot;&gt;&lt;script&gt;".*<p>0 found/s,
+like($page->{body}, qr/<td[^>]*>one\.test<\/td><td[^>]*>[^<]*SL Test[^<]*<\/td><td[^>]*>ECDSA<\/td>/, '... with issuer and key type');
+like(get('?filter=ONE.te')->{body}, qr/>1 found/, 'a filter finds one by its name');
+like(get('?filter=%3Cb%3E')->{body}, qr/value="&lt;b&gt;".*>1 found/s, '... by its file, and is escaped');
+like(get('?filter=%22%3E%3Cscript%3E&page=99999999999999999999')->{body}, qr/value="&quot;&gt;&lt;script&gt;".*>0 found/s,
     '... and none if there is none');
 is(get('?page=-7')->{code}, 200, 'a page that is none is the first');
 is($client->curl('https://one.test/tls', args => ['-d', 'x'])->{code}, 405, 'nothing can be sent there');
@@ -79,4 +80,31 @@ $sum += $1 while $metrics->{body} =~ /^securelayer_handshakes_total\{.*\} (\d+)$
 is($all, $sum, '... of all handshakes');
 
 $httpd->stop;
+
+# Many children count in slots of their own; more certificates than go on a page.
+{
+    my @many = map { $certs->server("n$_.test", type => 'ecdsa', tag => 'many', end => "+@{[50 + $_]}d") } 1 .. 52;
+    my $prefork = SL::Httpd->new(mpm => 'prefork');
+    $prefork->config(join '', "Listen 127.0.0.1:\${port_https}\nListen 127.0.0.1:\${port_http}\n<Location /tls>\nSetHandler securelayer-status\n</Location>\n",
+        map { tls_host("n$_.test", $many[$_ - 1]) } 1 .. 52);
+    $prefork->start_ok or BAIL_OUT('httpd does not start');
+    my $many = SL::Client->new(port => $prefork->port('https'));
+    my $ask = sub { $many->curl('http://127.0.0.1:' . $prefork->port('http') . '/tls' . ($_[0] // ''))->{body} };
+    my $html = $ask->();
+    like($html, qr/>52 found.*>n1\.test<.*>n50\.test<.*page 1 of 2.*<a href="\?filter=&amp;page=2">/s, '50 certificates on a page, and a way to the next ones');
+    unlike($html, qr/>n51\.test</, '... which are not on the first');
+    like($ask->('?page=2'), qr/>n51\.test<.*>n52\.test<.*page=1">.*page 2 of 2/s, '... but on the second');
+    like($ask->('?filter=N5&page=1'), qr/>4 found/, '... a filter looks at all of them');
+    $many->curl("https://n$_.test/") for 1 .. 12;
+    my $json = JSON::PP->new->utf8->decode($ask->('?json&rows=1'));
+    is($json->{handshakes}{total}, 12, 'children count together');
+    my @children = @{ $json->{children} };
+    cmp_ok(scalar @children, '>', 1, '... who are several');
+    my %there = map { $_ => 1 } $prefork->children;
+    is_deeply([grep { !$there{ $_->{pid} } } @children], [], '... and all there');
+    my $together = 0;
+    $together += $_->{handshakes} for @children;
+    is($together, 12, '... each for itself');
+    $prefork->stop;
+}
 done_testing;

@@ -29,6 +29,7 @@ sub host {
 my $httpd = SL::Httpd->new(modules => ['md'], full_stacks => 1);
 page($httpd, 'good.test', 'revoked.test');
 $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\nMDStapling on\nMDStapleOthers on\nMDStoreDir \"\${root}/md\"\n",
+    "<Location /tls-status>\nSetHandler securelayer-status\n</Location>\n",
     host('good', ''), host('revoked', 'SSLUseStapling on'));
 my $client = SL::Client->new(port => $httpd->port('https'), cacert => $ca);
 
@@ -46,6 +47,8 @@ is(stapled('good.test', '-tls1_2'), 'good', '... with TLS 1.2 as well');
 ok(wait_until(sub { ($last = stapled('revoked.test') // '') eq 'revoked' }, 30 * slow()), '... of a revoked certificate, too') or diag $last, $httpd->error_log;
 cmp_ok($responder->asked, '<=', 2, 'mod_md alone asks the responder: once a certificate');
 unlike($httpd->error_log, qr/SL014[1-46]/, 'the module fetches nothing beside');
+my $metrics = $client->curl('https://good.test/tls-status?metrics')->{body};
+is(join(' ', $metrics =~ /^(securelayer_staples\{.*\} [1-9]\d*)$/mg), 'securelayer_staples{state="module"} 2', 'the status page tells that it is the matter of a module');
 ok($httpd->restart, 'a graceful restart');
 is(stapled('good.test'), 'good', '... leaves the answer in place');
 $httpd->stop;

@@ -47,6 +47,7 @@ for my $file (c_files()) {
         }
         push @wrong, "$at: $layer may not include OpenSSL" if $name =~ m{^openssl/} && !$library{$layer}{'@openssl'};
         push @wrong, "$at: $layer may not include libcurl" if $name =~ m{^curl/} && !$library{$layer}{'@curl'};
+        push @wrong, "$at: $layer may not include jansson" if $name eq 'jansson.h' && !$library{$layer}{'@jansson'};
         push @wrong, "$at: $layer may not include httpd" if $httpd_header{$name} && !$library{$layer}{'@httpd'};
     }
 }

@@ -7,9 +7,10 @@ package SL::Browser;
 #   my ($page, $again) = $browser->visit({do => 'goto', url => ...}, {do => 'reload'});
 #
 # Steps: goto (url), reload, fresh (a profile without connections, sessions or cache), upload (url of a page with a form,
-# file), download (url of a page with a link, to), script (code, run in the page). The answer to a step has {error}
+# file), download (url of a page with a link, to), script (code, run in the page), look (width, height, dark), picture (to, window),
+# search (field, text). The answer to a step has {error}
 # (ERR_... of Chromium's network) or
-#   goto, reload, upload   {status}, {body}, {url}, {protocol} (h2, http/1.1), {connection} (its number), {reused},
+#   goto, reload, upload, search   {status}, {body}, {url}, {protocol} (h2, http/1.1), {connection} (its number), {reused},
 #                          {state} (secure), {tls} (protocol, keyExchangeGroup, cipher, issuer, subjectName, sanList, ...)
 #   download               {failure}, {name}
 #   script                 {value}

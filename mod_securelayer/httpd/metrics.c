@@ -102,6 +102,8 @@ static void send_certificates(request_rec *r)
     send_gauge(r, "securelayer_certificates_refused", "Certificates whose newer files were refused.", survey.refused);
     send_expiry(r, &survey);
     send_staples(r, &survey);
+    send_gauge(r, "securelayer_hosts_left_out", "Virtual hosts that are left out for what is wrong with them.",
+               survey.left_out);
     send_gauge(r, "securelayer_files_refused", "Files of any kind whose newer content was refused.",
                survey.files_refused);
     if (survey.last_taken)

@@ -8,6 +8,7 @@
 
 #include <apr_strings.h>
 
+#include "httpd/broken_hosts.h"
 #include "httpd/counters.h"
 #include "httpd/helper_health.h"
 #include "httpd/survey.h"
@@ -397,6 +398,28 @@ static void send_refused(const view_t *view)
     send_files(view, "Refused changes: what was there before serves on", files, all);
 }
 
+static void send_left_out(const view_t *view)
+{
+    const apr_array_header_t *hosts = sl_broken_hosts();
+
+    if (!hosts || !hosts->nelts)
+        return;
+    ap_rprintf(view->r,
+               "<section><h2>Hosts that are left out</h2><p class=\"none\">%d, whose names are refused until they are "
+               "repaired and httpd is restarted</p><table><tr><th>Host</th><th>Reason</th></tr>\n",
+               hosts->nelts);
+    for (int i = 0; i < hosts->nelts && i < FILES; i++) {
+        const sl_broken_host_t *host = &APR_ARRAY_IDX(hosts, i, const sl_broken_host_t);
+
+        ap_rprintf(view->r, "<tr><td>%s</td><td>%s <small>%s</small></td></tr>\n", escape(view, host->id),
+                   badge(view, BAD, "left out"), escape(view, host->reason));
+    }
+    ap_rputs("</table>", view->r);
+    if (hosts->nelts > FILES)
+        ap_rprintf(view->r, "<p class=\"none\">and %d more</p>", hosts->nelts - FILES);
+    ap_rputs("</section>\n", view->r);
+}
+
 static void send_others(const view_t *view)
 {
     int all;
@@ -603,6 +626,7 @@ int sl_status_html_send(request_rec *r, const char *filter, int page)
     send_handshake_tiles(&view);
     send_helper_tiles(&view);
     ap_rputs("</div>\n", r);
+    send_left_out(&view);
     send_refused(&view);
     send_certificates(&view);
     send_handshakes(&view);

@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <jansson.h>
 
+#include "httpd/broken_hosts.h"
 #include "httpd/counters.h"
 #include "httpd/helper_health.h"
 #include "httpd/survey.h"
@@ -211,6 +212,24 @@ static void put_reloading(view_t *view, json_t *root, const sl_survey_t *survey)
     put_files(view, object, "other_files", files);
 }
 
+static void put_left_out(view_t *view, json_t *root)
+{
+    const apr_array_header_t *hosts = sl_broken_hosts();
+    json_t *object = put_object(view, root, "left_out");
+    json_t *array = put_array(view, object, "hosts");
+    int all = hosts ? hosts->nelts : 0;
+
+    put_count(view, object, "total", (apr_uint64_t)all);
+    for (int i = 0; i < all && i < MOST_FILES; i++) {
+        const sl_broken_host_t *host = &APR_ARRAY_IDX(hosts, i, const sl_broken_host_t);
+        json_t *entry = json_object();
+
+        put_text(view, entry, "name", host->id);
+        put_text(view, entry, "reason", host->reason);
+        append(view, array, entry);
+    }
+}
+
 /* ---- counters ---- */
 
 static void put_counter(view_t *view, json_t *object, const char *key, sl_counter_t counter)
@@ -337,6 +356,7 @@ int sl_status_json_send(request_rec *r, const char *filter, int page, int rows)
     put_time(&view, root, "time", view.now);
     put_text(&view, root, "server", r->server->server_hostname);
     put_certificates(&view, root, &survey, filter, page, rows);
+    put_left_out(&view, root);
     put_reloading(&view, root, &survey);
     put_handshakes(&view, root);
     put_tickets(&view, root);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "crypto/cert_text.h"
+#include "httpd/broken_hosts.h"
 #include "httpd/reload.h"
 #include "keeper/reload_identity.h"
 
@@ -82,6 +83,7 @@ void sl_survey_make(sl_survey_t *survey, apr_int64_t now)
     survey->is_reloading = sl_reload_states() != NULL;
     for (int i = 0; survey->is_reloading && i < sl_reload_count(); i++)
         add_file(survey, i);
+    survey->left_out = sl_broken_hosts() ? sl_broken_hosts()->nelts : 0;
 }
 
 /* ---- some of them ---- */

@@ -30,6 +30,7 @@ typedef struct sl_survey_t {
     apr_int64_t first_expiry;       /* seconds since 1970; 0: there is none */
     int staples[SL_STAPLING_KINDS]; /* certificates by what is stapled */
     int staples_failing;            /* whose responder failed the last time */
+    int left_out; /* virtual hosts (SecureLayerBrokenHost) */
     int is_reloading;
     int files_refused;        /* of all that is reloaded */
     apr_int64_t last_taken;   /* when newer files were taken last; 0: never */

@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/../lib";
+use JSON::PP;
 use Test::More;
 use SL::Certs;
 use SL::Client;
@@ -20,7 +21,7 @@ my $root  = $httpd->root;
 my $garbage = $httpd->file('work/garbage', "<!DOCTYPE html>\n<html><body>Your certificate is ready</body></html>\n");
 my $empty   = $httpd->file('work/empty', '');
 my $listen  = join '', map {"Listen 127.0.0.1:\${port_$_}\n"} qw(https first lone mixed);
-my $policy  = "Protocols h2 http/1.1\nSSLVHostSNIPolicy insecure\n";
+my $policy  = "Protocols h2 http/1.1\nSSLVHostSNIPolicy insecure\n<Location /status>\nSetHandler securelayer-status\n</Location>\n";
 
 sub files { my ($cert, $key) = @_; return ("SSLCertificateFile \"$cert\"", $key ? "SSLCertificateKeyFile \"$key\"" : ()) }
 
@@ -98,6 +99,14 @@ for my $b (@broken) {
 is(scalar told($log, 'error', qr/SL0180/), scalar @all, 'no other host is left out');
 is(scalar told($log, 'error', qr{/gone\.crt: No such file.*Check the path}), 1, 'a missing file is told once');
 like($log, qr/SL0181: @{[scalar @all]} virtual hosts are left out \(SecureLayerBrokenHost skip\), 2 are served by TLS/, 'they are counted');
+
+# The status page, JSON and metrics name them.
+my $status = SL::Client->new(port => $httpd->port('https'));
+my $json   = decode_json($status->curl('https://good.test/status?json')->{body});
+is($json->{left_out}{total}, scalar @all, 'JSON counts those that are left out');
+like((grep { $_->{name} =~ /^gone\.test:/ } @{ $json->{left_out}{hosts} })[0]{reason}, qr/No such file/, '... and says why');
+like($status->curl('https://good.test/status?metrics')->{body}, qr/^securelayer_hosts_left_out @{[scalar @all]}$/m, 'so do the metrics');
+like($status->curl('https://good.test/status')->{body}, qr/Hosts that are left out.*gone\.test:\d+.*No such file/s, '... and the page');
 ok(told($log, 'warn', qr{SL0003: .*SSLCertificateFile: \S+/off\.crt: No such file}), 'a line that nobody needs is warned of');
 is(join("\n", told($log, 'emerg', qr/./)), '', 'nothing is an emergency');
 

@@ -38,6 +38,17 @@ static apr_status_t forget(void *unused)
 
 /* ---- in the parent ---- */
 
+/* Without slashes at its end: it is one directory, and looks better in messages. */
+static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
+{
+    const char *path = setting->values[0].text;
+    apr_size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return apr_pstrmemdup(pool, path, length);
+}
+
 static int number_of(const char *path)
 {
     for (int i = 0; i < paths->nelts; i++) {
@@ -66,10 +77,12 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
         sl_server_config_t *config = sl_config_of_server(s);
         const sl_setting_t *setting = sl_settings_get(config->settings, SL_CERTIFICATE_DIRECTORY);
 
-        if (!config->vhost || !setting)
+        const char *path = setting ? path_of(pool, setting) : NULL;
+
+        if (!config->vhost || !path)
             continue;
-        check_rights(setting->values[0].text, setting, problems);
-        config->vhost->directory = number_of(setting->values[0].text);
+        check_rights(path, setting, problems);
+        config->vhost->directory = number_of(path);
     }
 }
 

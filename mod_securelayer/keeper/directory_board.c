@@ -50,7 +50,7 @@ struct sl_directory_board_t {
     head_t *head;       /* shared, and so are these */
     word_t *tags;       /* of slots; 0: free */
     word_t *until;      /* of slots: found until then */
-    atomic_uint *marks; /* of slots: used since the last one in need of room came by */
+    atomic_uint *marks; /* of slots: used since they were filled, or since the last one in need of room came by */
     word_t *cells;
     apr_size_t mapped;
     pid_t maker;
@@ -330,6 +330,7 @@ int sl_directory_board_take(sl_directory_board_t *board, int *directory, char na
 void sl_directory_board_drop(sl_directory_board_t *board, int slot)
 {
     atomic_store_explicit(&board->tags[slot], 0, memory_order_release);
+    atomic_store_explicit(&board->marks[slot], 0, memory_order_relaxed);
     sl_section_withdraw(board->section, slot);
 }
 
@@ -369,10 +370,8 @@ apr_status_t sl_directory_board_put(sl_directory_board_t *board, int slot, const
         sl_writer_bytes(&w, bytes, length);
         rv = sl_section_publish(board->section, slot, all, room);
     }
-    if (rv == APR_SUCCESS) {
-        atomic_store_explicit(&board->marks[slot], 1, memory_order_relaxed);
+    if (rv == APR_SUCCESS)
         atomic_store_explicit(&board->tags[slot], key->tag, memory_order_release);
-    }
     OPENSSL_clear_free(all, room);
     return rv;
 }

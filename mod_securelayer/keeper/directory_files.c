@@ -110,6 +110,17 @@ static apr_status_t check_dates(const sl_identity_t *identity, apr_int64_t now, 
     return APR_SUCCESS;
 }
 
+/* The loader advises those who name files in directives. */
+static void advise(const sl_directory_files_t *files, sl_problem_t *why)
+{
+    if (!why || !why->advice || !strstr(why->advice, "SSLCertificateKeyFile"))
+        return;
+    why->advice = NULL;
+    sl_problem_advise(why, "%s",
+                      files->key ? "fullchain.pem has to hold the certificate with its chain, privkey.pem the key"
+                                 : "The file has to hold the certificate, its chain and the key");
+}
+
 apr_status_t sl_directory_files_load(sl_identity_t **identity, const sl_directory_files_t *files, apr_int64_t now,
                                      apr_pool_t *scratch, sl_problem_t *why)
 {
@@ -120,6 +131,7 @@ apr_status_t sl_directory_files_load(sl_identity_t **identity, const sl_director
     if (rv == APR_SUCCESS)
         rv = check_dates(*identity, now, scratch, why);
     if (rv != APR_SUCCESS) {
+        advise(files, why);
         sl_identity_release(*identity);
         *identity = NULL;
     }

@@ -336,14 +336,22 @@ static int deny(question_t *q, int cost)
     return -1;
 }
 
+/* A certificate for all names below may be called by its parent alone, as certbot does it. */
 static sl_identity_t *load(question_t *q, sl_problem_t *why)
 {
+    apr_pool_t *scratch = q->work->scratch;
     sl_identity_t *identity = NULL;
 
-    if (sl_directory_files_load(&identity, &q->files, seconds(q->loop), q->work->scratch, why) != APR_SUCCESS)
+    if (sl_directory_files_load(&identity, &q->files, seconds(q->loop), scratch, why) != APR_SUCCESS)
         return NULL;
     sl_directory_board_add(q->work->board, SL_DIRECTORY_LOADED);
-    return identity;
+    if (*q->entry == '*' || covers_all(identity, q->entry) ||
+        covers_all(identity, apr_pstrcat(scratch, "*.", q->entry, NULL)))
+        return identity;
+    sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate does not cover %s", q->entry);
+    sl_problem_advise(why, "Get one for that name, or give the file the name that it is for");
+    sl_identity_release(identity);
+    return NULL;
 }
 
 /* A slot for an identity that is on no slot; -1 if it can't have one. */
@@ -392,24 +400,33 @@ static int look_up(question_t *q)
     return slot >= 0 ? slot : deny(q, COST_REFUSED);
 }
 
+static int is_as_good(question_t *q, const sl_identity_t *old, const sl_identity_t *fresh, sl_problem_t *why)
+{
+    const char *weak = sl_identity_weakness(fresh, q->work->scratch);
+
+    if (weak && !sl_identity_weakness(old, q->work->scratch)) {
+        sl_problem_set(why, APR_EINVAL, fresh->origin, "%s", weak);
+        sl_problem_advise(why, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with "
+                               "SHA-256");
+        return 0;
+    }
+    if (covers_all(old, q->entry) && !covers_all(fresh, q->entry)) {
+        sl_problem_set(why, APR_EINVAL, fresh->origin, "the certificate does not cover %s, which the one before covers",
+                       q->entry);
+        sl_problem_advise(why, "Get one for that name too");
+        return 0;
+    }
+    return 1;
+}
+
 /* The files are other ones. What can't be used is tried again, for it may be half of a change. */
 static void renew(question_t *q, int slot)
 {
     sl_problem_t *why = sl_problem_make(q->work->scratch);
     sl_identity_t *old = on_board(q, slot), *fresh = load(q, why);
-    const char *weak = fresh ? sl_identity_weakness(fresh, q->work->scratch) : NULL;
     int is_news = fresh && old && !sl_identity_is_same(old, fresh);
-    apr_status_t rv = APR_EGENERAL;
 
-    if (fresh && old && weak && !sl_identity_weakness(old, q->work->scratch)) {
-        sl_problem_set(why, APR_EINVAL, fresh->origin, "%s", weak);
-        sl_problem_advise(why, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with "
-                               "SHA-256");
-    }
-    else if (fresh) {
-        rv = put(q, slot, fresh, why);
-    }
-    if (rv == APR_SUCCESS) {
+    if (fresh && (!old || is_as_good(q, old, fresh, why)) && put(q, slot, fresh, why) == APR_SUCCESS) {
         if (forget_failure(q) || is_news)
             tell_news(q, fresh);
         if (is_news)
@@ -469,18 +486,6 @@ static int answer_entry(question_t *q)
     return -1;
 }
 
-/* The name's own place has a certificate for something else. */
-static void tell_of_cover(question_t *q)
-{
-    sl_problem_t *why = sl_problem_make(q->work->scratch);
-
-    q->key.tag ^= 2; /* apart from what becomes of its loading */
-    q->key.cell ^= 1;
-    sl_problem_set(why, APR_EINVAL, path_of(q->work, q->directory), "the certificate that is there does not cover %s",
-                   q->entry);
-    note_refused(q, why, "it is shown to nobody who asks for that name");
-}
-
 static void answer(work_t *work, sl_loop_t *loop, int directory, const char *name)
 {
     const char *names[SL_ENTRY_NAMES];
@@ -502,8 +507,6 @@ static void answer(work_t *work, sl_loop_t *loop, int directory, const char *nam
         slot = answer_entry(&q);
         if (slot >= 0 && work->records[slot].covers_all)
             break;
-        if (slot >= 0 && !i)
-            tell_of_cover(&q);
     }
     sl_directory_board_wake(work->board, &first);
 }

@@ -38,6 +38,13 @@ static apr_status_t forget(void *unused)
 
 /* ---- in the parent ---- */
 
+const sl_setting_t *sl_directories_setting(const sl_settings_t *settings)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, SL_CERTIFICATE_DIRECTORY);
+
+    return setting && *setting->values[0].text == '/' ? setting : NULL;
+}
+
 /* Without slashes at its end: it is one directory, and looks better in messages. */
 static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
 {
@@ -75,7 +82,7 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
     paths = apr_array_make(pool, 1, sizeof(const char *));
     for (server_rec *s = main_server; s; s = s->next) {
         sl_server_config_t *config = sl_config_of_server(s);
-        const sl_setting_t *setting = sl_settings_get(config->settings, SL_CERTIFICATE_DIRECTORY);
+        const sl_setting_t *setting = sl_directories_setting(config->settings);
 
         const char *path = setting ? path_of(pool, setting) : NULL;
 

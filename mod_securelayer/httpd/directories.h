@@ -8,6 +8,8 @@
 #include "identity/identity.h"
 #include "vhost/vhost.h"
 
+/* What SecureLayerCertificateDirectory says for a server; NULL: nothing, or off. */
+const sl_setting_t *sl_directories_setting(const sl_settings_t *settings);
 /* In the parent, in each pass, when the virtual hosts are made: gives them their directories' numbers. */
 void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_problems_t *problems);
 /* In post_config, not in the rehearsal. */

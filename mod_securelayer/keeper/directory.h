@@ -6,8 +6,8 @@
 #include "identity/identity.h"
 #include "keeper/directory_board.h"
 
-/* How long the keeper is waited for (a quarter of that by who has an identity that may be outdated), and how long nobody
- * waits for it after it gave no answer, unless it takes questions meanwhile. Microseconds. */
+/* How long the keeper is waited for (a quarter of that by who has an identity that may be outdated), and how long
+ * nobody waits for it after it gave no answer, unless it takes questions meanwhile. Microseconds. */
 #define SL_DIRECTORY_PATIENCE apr_time_from_sec(1)
 #define SL_DIRECTORY_SILENCE apr_time_from_sec(5)
 

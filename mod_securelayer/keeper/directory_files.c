@@ -60,9 +60,11 @@ static int find_at(sl_directory_files_t *files, apr_pool_t *pool, const char *ba
 /* The n-th way to write the entry in the directory; NULL if there are no more. */
 static const char *base_of(apr_pool_t *pool, const char *directory, const char *entry, int n)
 {
-    if (n > (*entry == '*'))
+    int ways = *entry == '*' ? 2 : 1;
+
+    if (n >= ways)
         return NULL;
-    if (*entry == '*' && !n)
+    if (ways == 2 && !n)
         return apr_pstrcat(pool, directory, "/_", entry + 1, NULL);
     return apr_pstrcat(pool, directory, "/", entry, NULL);
 }

@@ -75,6 +75,8 @@ certbot('bot.test', made('bot.test', 'one'));
 certbot('lineage.test', made('*.lineage.test', 'one'));
 put_one('same.test', $cert{'same.test'}, $other);
 
+put_one('fourth.test', $cert{'fourth.test'}, $other);
+
 my $engine = 'SSLEngine on';
 my $own = qq(SSLCertificateFile "$cert{'own.test'}{full}"\n    SSLCertificateKeyFile "$cert{'own.test'}{key}");
 $httpd->file("docs/$_/index.html", "this is $_\n") for qw(a.test b.test x.wild.test own.test host.test);
@@ -83,6 +85,9 @@ Listen 127.0.0.1:\${port_https}
 Listen 127.0.0.1:\${port_bare}
 Listen 127.0.0.1:\${port_refuse}
 Listen 127.0.0.1:\${port_live}
+Listen 127.0.0.1:\${port_off}
+Listen 127.0.0.1:\${port_inherit}
+SecureLayerCertificateDirectory "$other"
 <VirtualHost *:\${port_https}>
     ServerName own.test
     $engine
@@ -94,6 +99,7 @@ Listen 127.0.0.1:\${port_live}
 <VirtualHost *:\${port_https}>
     ServerName host.test
     $engine
+    SecureLayerCertificateDirectory off
     SSLCertificateFile "$cert{'host.test'}{full}"
     SSLCertificateKeyFile "$cert{'host.test'}{key}"
     DocumentRoot "\${docs}/host.test"
@@ -104,6 +110,17 @@ Listen 127.0.0.1:\${port_live}
     SSLCertificateFile "$cert{'host.test'}{full}"
     SSLCertificateKeyFile "$cert{'host.test'}{key}"
     SecureLayerCertificateDirectory "$other"
+</VirtualHost>
+<VirtualHost *:\${port_off}>
+    ServerName own.test
+    $engine
+    $own
+    SecureLayerCertificateDirectory OFF
+</VirtualHost>
+<VirtualHost *:\${port_inherit}>
+    ServerName own.test
+    $engine
+    $own
 </VirtualHost>
 <VirtualHost *:\${port_bare}>
     ServerName own.test
@@ -127,7 +144,7 @@ CONF
 is($httpd->configtest->{status}, 0, 'httpd -t accepts it');
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 unlike($httpd->new_log, qr/AH02572/, 'a host with nothing but a directory is no error');
-my %client = map { $_ => SL::Client->new(port => $httpd->port($_)) } qw(https bare refuse live);
+my %client = map { $_ => SL::Client->new(port => $httpd->port($_)) } qw(https bare refuse live off inherit);
 
 sub first_pem { my ($text) = @_; return $text =~ /(-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----)/s ? $1 : 'none' }
 sub served    { my ($name, $port) = @_; return first_pem($client{ $port || 'https' }->s_client($name)->{text}) }
@@ -165,7 +182,10 @@ gets('lineage.test',   $cert{'own.test'}, '... which does not cover the parent i
 gets('nobody.test',  $cert{'own.test'}, 'no such name: the host\'s own certificate');
 gets('readme.test',  $cert{'own.test'}, 'a directory without certificate is none');
 gets('host.test',    $cert{'host.test'}, 'a host of its own without directory keeps its certificate');
-gets('fourth.test',  $cert{'host.test'}, 'a host whose directory lacks its name keeps its certificate');
+gets('fourth.test',  $cert{'fourth.test'}, '... with one, what is there for its name goes before its own');
+gets('own.test',     $cert{'own.test'}, '... and what is not there does not');
+gets('same.test', $cert{'same.test'}, 'the main server\'s directory is inherited', 'inherit');
+gets('same.test', $cert{'own.test'}, '... unless it is off', 'off');
 for my $bad ('../tls/a.test', 'a.test/', '..', '.', '127.0.0.1', '[::1]', '%61.test', 'a.test.pem', '_.wild.test', '*.wild.test', '-', 'a..test', 'x' x 64 . '.test') {
     gets($bad, $cert{'own.test'}, "'$bad' is not looked for");
 }

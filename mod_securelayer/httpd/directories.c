@@ -5,6 +5,7 @@
 #include <http_config.h>
 #include <http_log.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <stdatomic.h>
@@ -56,22 +57,10 @@ static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
     return apr_pstrmemdup(pool, path, length);
 }
 
-static int number_of(const char *path)
-{
-    for (int i = 0; i < paths->nelts; i++) {
-        if (!strcmp(APR_ARRAY_IDX(paths, i, const char *), path))
-            return i;
-    }
-    APR_ARRAY_PUSH(paths, const char *) = path;
-    return paths->nelts - 1;
-}
-
 /* Who starts httpd has the rights of the keeper. */
 static void check_rights(const char *path, const sl_setting_t *setting, sl_problems_t *problems)
 {
-    int number = paths->nelts;
-
-    if (number_of(path) == number && access(path, R_OK | X_OK) < 0)
+    if (access(path, R_OK | X_OK) < 0)
         sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, &setting->values[0].origin, path,
                         "Give whoever starts httpd the right to read it, or start httpd as root",
                         "the directory can't be read: %s", strerror(errno));
@@ -79,6 +68,8 @@ static void check_rights(const char *path, const sl_setting_t *setting, sl_probl
 
 void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_problems_t *problems)
 {
+    apr_hash_t *numbers = apr_hash_make(pool); /* path -> number + 1, an int */
+
     paths = apr_array_make(pool, 1, sizeof(const char *));
     for (server_rec *s = main_server; s; s = s->next) {
         sl_server_config_t *config = sl_config_of_server(s);
@@ -88,8 +79,12 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
 
         if (!config->vhost || !path)
             continue;
-        check_rights(path, setting, problems);
-        config->vhost->directory = number_of(path);
+        if (!apr_hash_get(numbers, path, APR_HASH_KEY_STRING)) {
+            check_rights(path, setting, problems);
+            APR_ARRAY_PUSH(paths, const char *) = path;
+            apr_hash_set(numbers, path, APR_HASH_KEY_STRING, apr_pmemdup(pool, &paths->nelts, sizeof(int)));
+        }
+        config->vhost->directory = *(const int *)apr_hash_get(numbers, path, APR_HASH_KEY_STRING) - 1;
     }
 }
 
@@ -127,15 +122,17 @@ static void tell_of_trouble(conn_rec *c, const char *name, const char *trouble)
     static atomic_llong second;
     static atomic_uint silent;
     long long now = apr_time_sec(apr_time_now()), then = atomic_load(&second);
+    unsigned left_out;
 
     if (now == then || !atomic_compare_exchange_strong(&second, &then, now)) {
         atomic_fetch_add(&silent, 1);
         return;
     }
+    left_out = atomic_exchange(&silent, 0);
     ap_log_cerror(APLOG_MARK, APLOG_WARNING, 0, c,
-                  "SL0177: whether there is a certificate for %s in SecureLayerCertificateDirectory is not known: %s "
-                  "(and %u times before that were not logged)",
-                  name, trouble, atomic_exchange(&silent, 0));
+                  "SL0177: whether there is a certificate for %s in SecureLayerCertificateDirectory is not known: %s%s",
+                  name, trouble,
+                  left_out ? apr_psprintf(c->pool, " (%u lines like this one before it were left out)", left_out) : "");
 }
 
 sl_identity_t *sl_directories_find(conn_rec *c, const sl_vhost_t *vhost, const char *name, const char **trouble)

@@ -76,7 +76,7 @@ static sl_identity_t *from_board(const look_t *look, int nth, int slot)
         identity = sl_blob_decode(bytes, length, SL_BLOB_ALL);
     if (identity)
         sl_ready_cache_keep(look->in->ready, slot, version, look->entries[nth], identity);
-    OPENSSL_clear_free(buffer, length ? (apr_size_t)(bytes - buffer) + length : 0);
+    OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);
     return identity;
 }
 

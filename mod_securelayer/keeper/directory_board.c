@@ -234,7 +234,7 @@ apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, 
 
     sl_reader_init(&r, buffer, length);
     if (!read_head(&r, &number, name) || number != directory || strcmp(name, entry) != 0) {
-        OPENSSL_cleanse(buffer, length);
+        OPENSSL_cleanse(buffer, SL_DIRECTORY_IDENTITY_MAX);
         return 0;
     }
     *bytes = r.at;
@@ -389,19 +389,19 @@ apr_uint64_t sl_directory_board_confirmed(const sl_directory_board_t *board, int
 int sl_directory_board_owner(const sl_directory_board_t *board, int slot, int *directory, char entry[SL_HOST_MAX + 1])
 {
     apr_uint64_t tag = atomic_load_explicit(&board->tags[slot], memory_order_acquire);
-    unsigned char *buffer = OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX);
+    unsigned char *buffer = tag ? OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX) : NULL;
     apr_size_t length = 0;
     sl_entry_key_t key;
     sl_reader_t r;
     int is_whole = 0;
 
-    if (buffer && tag)
+    if (buffer)
         length = sl_section_read(board->section, slot, buffer, SL_DIRECTORY_IDENTITY_MAX, NULL);
     if (length) {
         sl_reader_init(&r, buffer, length);
         is_whole = read_head(&r, directory, entry);
     }
-    OPENSSL_clear_free(buffer, length);
+    OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);
     if (!is_whole)
         return 0;
     sl_directory_board_key(board, *directory, entry, &key);

@@ -474,10 +474,18 @@ static int look_again(question_t *q, int slot)
 static int answer_entry(question_t *q)
 {
     work_t *work = q->work;
-    int slot = sl_directory_board_find(work->board, &q->key);
+    int slot;
 
-    if (slot >= 0)
-        return q->now < sl_directory_board_confirmed(work->board, slot) ? slot : look_again(q, slot);
+    switch (sl_directory_board_look(work->board, &q->key, &slot)) {
+    case SL_ENTRY_FOUND: /* somebody else has asked for it a moment ago */
+        return slot;
+    case SL_ENTRY_STALE:
+        return look_again(q, slot);
+    case SL_ENTRY_UNKNOWN:
+        break;
+    default:
+        return -1;
+    }
     if (work->absent_left > 0 || is_known(work, &q->key))
         return look_up(q);
     work->denied = 1;
@@ -517,10 +525,11 @@ static void tell(void *baton, int directory)
 {
     work_t *work = baton;
 
-    for (int i = 0; i < work->paths->nelts; i++) {
-        if (directory == i || directory == SL_WATCH_ALL)
-            work->has_changed[i] = work->changes = 1;
-    }
+    work->changes = 1;
+    if (directory != SL_WATCH_ALL)
+        work->has_changed[directory] = 1;
+    for (int i = 0; directory == SL_WATCH_ALL && i < work->paths->nelts; i++)
+        work->has_changed[i] = 1;
 }
 
 /* An event says that something has changed: what is there is looked at again when it is asked for. */
@@ -583,9 +592,7 @@ static void try_again(work_t *work, sl_loop_t *loop, apr_uint64_t now)
         memcpy(entry, failure->entry, sizeof(entry));
         sl_directory_board_key(work->board, q.directory, entry, &q.key);
         slot = sl_directory_board_find(work->board, &q.key);
-        if (slot >= 0)
-            sl_directory_board_confirm(work->board, slot, 0);
-        (void)answer_entry(&q);
+        (void)(slot >= 0 ? look_again(&q, slot) : look_up(&q));
         apr_pool_clear(work->scratch);
     }
 }

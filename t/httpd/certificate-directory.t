@@ -17,7 +17,7 @@ plan skip_all => 'with one process there is a keeper too, but no time to wait fo
 my $certs = SL::Certs->new;
 sub made { my ($name, $tag, %o) = @_; return $certs->server($name, type => 'ecdsa', tag => "directory-$tag", %o) }
 
-my $httpd = SL::Httpd->new(modules => ['vhost_alias']);
+my $httpd = SL::Httpd->new(modules => ['vhost_alias', 'headers']);
 my $dir   = $httpd->root . '/work/tls';
 my $live  = $httpd->root . '/work/letsencrypt/live';
 my $other = $httpd->root . '/work/other';
@@ -95,6 +95,7 @@ SecureLayerCertificateDirectory "$other"
     SecureLayerCertificateDirectory "$dir"
     UseCanonicalName off
     VirtualDocumentRoot "\${docs}/%0"
+    Header set X-Certificate "%{SSL_SERVER_S_DN_CN}s"
 </VirtualHost>
 <VirtualHost *:\${port_https}>
     ServerName host.test
@@ -219,7 +220,9 @@ my $session = $httpd->root . '/work/session';
 for my $version ('-tls1_2', '-tls1_3') {
     my $input = "GET / HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n";
     $client{https}->s_client('a.test', args => [$version, '-sess_out', $session], input => $input);
-    ok($client{https}->s_client('a.test', args => [$version, '-sess_in', $session], input => $input)->{resumed}, "$version: a session is resumed for its name");
+    my $resumed = $client{https}->s_client('a.test', args => [$version, '-sess_in', $session], input => $input);
+    ok($resumed->{resumed}, "$version: a session is resumed for its name");
+    like($resumed->{text}, qr/^X-Certificate: a\.test\r?$/m, '... and variables show its certificate');
     my $s = $client{https}->s_client('b.test', args => [$version, '-sess_in', $session]);
     ok(!$s->{resumed}, '... and not for another one of the same virtual host');
     is(first_pem($s->{text}), first_pem(slurp($cert{'b.test'}{cert})), '... which gets its own certificate');

@@ -140,7 +140,8 @@ int sl_directory_names(const char *names[SL_ENTRY_NAMES], char *room, const char
 {
     const char *parent;
 
-    if (!sl_text_is_dns_name(name) || !strncmp(name, "_.", 2)) /* that one's files are for all names below */
+    /* "_.example.org" is what the file for all names below is called. */
+    if (!sl_text_is_dns_name(name) || !strncmp(name, "_.", 2) || strstr(name, "._."))
         return 0;
     names[0] = name;
     parent = strchr(name, '.');

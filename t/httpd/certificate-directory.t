@@ -123,6 +123,12 @@ SecureLayerCertificateDirectory "$other"
     $engine
     $own
 </VirtualHost>
+<VirtualHost *:\${port_inherit}>
+    ServerName second.test
+    $engine
+    $own
+    DocumentRoot "\${docs}/host.test"
+</VirtualHost>
 <VirtualHost *:\${port_bare}>
     ServerName own.test
     $engine
@@ -213,6 +219,8 @@ for my $name (qw(a.test b.test x.wild.test)) {
 is($client{https}->curl('https://a.test/', args => ['-H', 'Host: b.test'])->{body}, "this is b.test\n", 'another Host on the same virtual host is served');
 is($client{https}->curl('https://a.test/', args => ['-H', 'Host: host.test'])->{code}, 421, '... of another virtual host it is not');
 is($client{https}->curl('https://host.test/', args => ['-H', 'Host: a.test'])->{code}, 421, '... nor the other way round');
+
+is($client{inherit}->curl('https://own.test/', args => ['-H', 'Host: second.test'])->{code}, 421, '... of one with the same directory neither, as it may have another certificate there');
 
 # ---- sessions ----
 

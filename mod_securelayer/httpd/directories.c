@@ -117,7 +117,7 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 }
 
 /* One line a second; it says how many others there were. */
-static void tell_of_trouble(conn_rec *c, const char *name, const char *trouble)
+static void tell_of_doubt(conn_rec *c, const char *name, const char *words)
 {
     static atomic_llong second;
     static atomic_uint silent;
@@ -131,16 +131,18 @@ static void tell_of_trouble(conn_rec *c, const char *name, const char *trouble)
     left_out = atomic_exchange(&silent, 0);
     ap_log_cerror(APLOG_MARK, APLOG_WARNING, 0, c,
                   "SL0177: whether there is a certificate for %s in SecureLayerCertificateDirectory is not known: %s%s",
-                  name, trouble,
+                  name, words,
                   left_out ? apr_psprintf(c->pool, " (%u lines like this one before it were left out)", left_out) : "");
 }
 
 sl_identity_t *sl_directories_find(conn_rec *c, const sl_vhost_t *vhost, const char *name, const char **trouble)
 {
-    sl_identity_t *identity = sl_directory_find(directory, vhost->directory, name, trouble);
+    sl_directory_doubt_t doubt;
+    sl_identity_t *identity = sl_directory_find(directory, vhost->directory, name, &doubt);
 
-    if (*trouble)
-        tell_of_trouble(c, ap_escape_logitem(c->pool, name), *trouble);
+    if (doubt.words)
+        tell_of_doubt(c, ap_escape_logitem(c->pool, name), doubt.words);
+    *trouble = doubt.has_no_answer ? doubt.words : NULL;
     return identity;
 }
 

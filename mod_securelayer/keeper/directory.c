@@ -164,7 +164,8 @@ static const char *reason_to_stop(const look_t *look, int is_stale, apr_uint64_t
     return "the keeper process gave no answer about the certificate in time";
 }
 
-static sl_entry_state_t look_and_ask(look_t *look, const char **trouble)
+/* *stopped: why the keeper is waited for no longer. */
+static sl_entry_state_t look_and_ask(look_t *look, const char **stopped)
 {
     apr_uint64_t begun = sl_directory_ticks(), ask_due = begun;
 
@@ -174,19 +175,20 @@ static sl_entry_state_t look_and_ask(look_t *look, const char **trouble)
 
         if (state != SL_ENTRY_UNKNOWN && state != SL_ENTRY_STALE)
             return state;
-        *trouble = reason_to_stop(look, state == SL_ENTRY_STALE, begun, now);
-        if (!*trouble && now >= ask_due) {
-            *trouble = ask(look);
+        *stopped = reason_to_stop(look, state == SL_ENTRY_STALE, begun, now);
+        if (!*stopped && now >= ask_due) {
+            *stopped = ask(look);
             ask_due = now + ASK_AGAIN;
         }
-        if (*trouble)
+        if (*stopped)
             return state;
         sl_directory_board_await(look->in->board, &look->keys[0], turn, (apr_interval_time_t)(ask_due - now));
     }
 }
 
-sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const char *name, const char **trouble)
+sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const char *name, sl_directory_doubt_t *doubt)
 {
+    const char *stopped = NULL;
     look_t look;
 
     look.in = directory;
@@ -194,14 +196,19 @@ sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const ch
     look.name = name;
     look.identity = NULL;
     look.count = sl_directory_names(look.entries, look.room, name);
-    *trouble = NULL;
+    doubt->words = NULL;
+    doubt->has_no_answer = 0;
     if (!look.count)
         return NULL;
     for (int i = 0; i < look.count; i++)
         sl_directory_board_key(directory->board, number, look.entries[i], &look.keys[i]);
-    if (look_and_ask(&look, trouble) == SL_ENTRY_PUT_OFF)
-        *trouble = "more unknown names are asked for than the keeper process looks up in a second";
-    if (look.identity)
-        *trouble = NULL;
-    return look.identity;
+    if (look_and_ask(&look, &stopped) == SL_ENTRY_PUT_OFF)
+        doubt->words = "more unknown names are asked for than the keeper process looks up in a second";
+    if (look.identity) /* outdated perhaps */
+        return look.identity;
+    if (stopped) {
+        doubt->words = stopped;
+        doubt->has_no_answer = 1;
+    }
+    return NULL;
 }

@@ -20,8 +20,14 @@ void sl_directory_start(sl_directory_t *directory, apr_pool_t *child_pool, int m
 /* Gives up those that are ready, for who goes on after its end. */
 void sl_directory_stop(sl_directory_t *directory);
 
+/* Why an answer may be wrong. */
+typedef struct sl_directory_doubt_t {
+    const char *words;    /* NULL: it is right */
+    int has_no_answer;    /* nobody knows; 0: the keeper has too much to do to look, and says that there is nothing */
+} sl_directory_doubt_t;
+
 /* Any thread. The identity for `name` (as sl_text_host() makes it) in the directory of that number, which covers it,
- * with a reference for the caller. NULL: there is none; or nobody knows, and *trouble says why. */
-sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const char *name, const char **trouble);
+ * with a reference for the caller. NULL: there is none, as far as *doubt knows. */
+sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const char *name, sl_directory_doubt_t *doubt);
 
 #endif

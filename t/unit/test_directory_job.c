@@ -169,9 +169,9 @@ static void take_away(setup_t *t, const char *name)
 
 static int gets(setup_t *t, const char *name, const material_pair_t *pair)
 {
-    const char *trouble;
-    sl_identity_t *identity = sl_directory_find(t->directory, 1, name, &trouble);
-    int same = pair ? identity && X509_cmp(identity->leaf, pair->cert) == 0 : !identity && !trouble;
+    sl_directory_doubt_t doubt;
+    sl_identity_t *identity = sl_directory_find(t->directory, 1, name, &doubt);
+    int same = pair ? identity && X509_cmp(identity->leaf, pair->cert) == 0 : !identity && !doubt.words;
 
     if (identity)
         assert_int_equal(X509_check_private_key(identity->leaf, identity->key), 1);
@@ -372,6 +372,13 @@ static void a_flood_is_bounded(void **state)
     }
     while (sl_directory_board_count(t->board, SL_DIRECTORY_QUESTIONS) < 5 * SL_DIRECTORY_MOST_ABSENT + 2)
         usleep(1000);
+    if (sl_directory_ticks() / 1000000 == begun / 1000000) { /* else another second has begun, with room for more */
+        sl_directory_doubt_t doubt;
+
+        assert_null(sl_directory_find(t->directory, 1, "one-too-many.test", &doubt));
+        assert_true(!doubt.words || strstr(doubt.words, "more unknown names"));
+        assert_false(doubt.has_no_answer);
+    }
     seconds = (sl_directory_ticks() - begun) / 1000000 + 2;
     assert_true(sl_directory_board_count(t->board, SL_DIRECTORY_ABSENT) <= seconds * SL_DIRECTORY_MOST_ABSENT);
     assert_true(gets(t, "a.test", one));
@@ -403,7 +410,7 @@ static void without_a_keeper_what_is_known_serves_on(void **state)
     setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
     const material_pair_t *one = put_pair(t, "a.test.pem", "a.test");
     apr_uint64_t begun;
-    const char *trouble;
+    sl_directory_doubt_t doubt;
 
     put_pair(t, "b.test.pem", "b.test");
     start_keeper(t);
@@ -411,13 +418,13 @@ static void without_a_keeper_what_is_known_serves_on(void **state)
     end_keeper(t);
     assert_true(gets(t, "a.test", one));
     begun = sl_directory_ticks();
-    assert_null(sl_directory_find(t->directory, 1, "b.test", &trouble));
-    assert_string_equal(trouble, "the keeper process gave no answer about the certificate in time");
+    assert_null(sl_directory_find(t->directory, 1, "b.test", &doubt));
+    assert_string_equal(doubt.words, "the keeper process gave no answer about the certificate in time");
     assert_true(sl_directory_ticks() - begun >= (apr_uint64_t)SL_DIRECTORY_PATIENCE);
     begun = sl_directory_ticks();
     for (int i = 0; i < 20; i++) {
-        assert_null(sl_directory_find(t->directory, 1, "b.test", &trouble));
-        assert_string_equal(trouble, "the keeper process gives no answers about certificates");
+        assert_null(sl_directory_find(t->directory, 1, "b.test", &doubt));
+        assert_string_equal(doubt.words, "the keeper process gives no answers about certificates");
     }
     assert_true(sl_directory_ticks() - begun < (apr_uint64_t)SL_DIRECTORY_PATIENCE);
     put_pair(t, "a.test.pem", "a.test");
@@ -431,12 +438,12 @@ static void without_a_keeper_what_is_known_serves_on(void **state)
 static void full_questions_are_told(void **state)
 {
     setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
-    const char *trouble;
+    sl_directory_doubt_t doubt;
 
     while (sl_directory_board_ask(t->board, 1, "a.test") == APR_SUCCESS)
         continue;
-    assert_null(sl_directory_find(t->directory, 1, "b.test", &trouble));
-    assert_non_null(strstr(trouble, "too many questions"));
+    assert_null(sl_directory_find(t->directory, 1, "b.test", &doubt));
+    assert_non_null(strstr(doubt.words, "too many questions"));
     end(t);
 }
 
@@ -459,9 +466,9 @@ static void keepers_die_at_any_moment(void **state)
             _exit(0);
         }
         for (int i = 0; sl_directory_ticks() - begun < 30000 + 2000 * (apr_uint64_t)round; i++) {
-            const char *trouble;
+            sl_directory_doubt_t doubt;
             sl_identity_t *identity =
-                sl_directory_find(t->directory, 1, apr_psprintf(t->pool, "h%d.test", i * 11 % 30), &trouble);
+                sl_directory_find(t->directory, 1, apr_psprintf(t->pool, "h%d.test", i * 11 % 30), &doubt);
 
             assert_true(!identity || X509_cmp(identity->leaf, pairs[i * 11 % 30]->cert) == 0);
             sl_identity_release(identity);
@@ -491,8 +498,9 @@ static void *ask_on(void *baton)
     crowd_t *crowd = baton;
 
     for (unsigned n = 0; !atomic_load(&crowd->over); n++) {
-        const char *trouble, *host = crowd->hosts[n % 20];
-        sl_identity_t *identity = sl_directory_find(crowd->t->directory, 1, host, &trouble);
+        const char *host = crowd->hosts[n % 20];
+        sl_directory_doubt_t doubt;
+        sl_identity_t *identity = sl_directory_find(crowd->t->directory, 1, host, &doubt);
 
         if (identity &&
             (!sl_identity_covers(identity, host) || X509_check_private_key(identity->leaf, identity->key) != 1))

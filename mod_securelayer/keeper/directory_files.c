@@ -6,6 +6,7 @@
 #include "keeper/watch.h"
 
 #include <apr_strings.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -28,33 +29,43 @@ static void note_file(sl_directory_files_t *files, const char *path)
 }
 
 /* Links count even if they lead nowhere: that is an error to be told, not an absence. */
-static int is_there(const char *path, struct stat *info)
+static apr_status_t look_at(const char *path, struct stat *info, sl_problem_t *why)
 {
-    return lstat(path, info) == 0;
+    if (lstat(path, info) == 0)
+        return APR_SUCCESS;
+    if (errno == ENOENT || errno == ENOTDIR || errno == ENAMETOOLONG)
+        return APR_ENOENT;
+    return sl_problem_set(why, errno, path, "%s", strerror(errno));
 }
 
-static int find_at(sl_directory_files_t *files, apr_pool_t *pool, const char *base)
+static void note_files(sl_directory_files_t *files)
 {
-    const char *paths[SL_WATCH_PATHS + 1] = {NULL};
+    const char *paths[SL_WATCH_PATHS + 1] = {files->certificate, files->key};
+
+    for (int i = 0; paths[i]; i++)
+        note_file(files, paths[i]);
+    files->stamp = sl_watch_stamp(paths);
+}
+
+static apr_status_t find_at(sl_directory_files_t *files, apr_pool_t *pool, const char *base, sl_problem_t *why)
+{
     struct stat info;
+    apr_status_t rv;
 
     memset(files, 0, sizeof(*files));
     files->certificate = apr_pstrcat(pool, base, ".pem", NULL);
-    if (is_there(files->certificate, &info)) {
+    rv = look_at(files->certificate, &info, why);
+    if (rv == APR_SUCCESS) {
         files->is_plain = S_ISREG(info.st_mode);
     }
-    else {
+    else if (APR_STATUS_IS_ENOENT(rv)) {
         files->certificate = apr_pstrcat(pool, base, "/fullchain.pem", NULL);
-        if (!is_there(files->certificate, &info))
-            return 0;
         files->key = apr_pstrcat(pool, base, "/privkey.pem", NULL);
-        note_file(files, files->key);
+        rv = look_at(files->certificate, &info, why);
     }
-    note_file(files, files->certificate);
-    paths[0] = files->certificate;
-    paths[1] = files->key;
-    files->stamp = sl_watch_stamp(paths);
-    return 1;
+    if (rv == APR_SUCCESS)
+        note_files(files);
+    return rv;
 }
 
 /* The n-th way to write the entry in the directory; NULL if there are no more. */
@@ -69,25 +80,26 @@ static const char *base_of(apr_pool_t *pool, const char *directory, const char *
     return apr_pstrcat(pool, directory, "/", entry, NULL);
 }
 
-int sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *pool, const char *directory, const char *entry)
+apr_status_t sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *pool, const char *directory,
+                                     const char *entry, sl_problem_t *why)
 {
+    apr_status_t rv = APR_ENOENT;
     const char *base;
 
-    for (int n = 0; (base = base_of(pool, directory, entry, n)) != NULL; n++) {
-        if (find_at(files, pool, base))
-            return 1;
-    }
-    return 0;
+    for (int n = 0; APR_STATUS_IS_ENOENT(rv) && (base = base_of(pool, directory, entry, n)) != NULL; n++)
+        rv = find_at(files, pool, base, why);
+    return rv;
 }
 
 apr_time_t sl_directory_files_changed(apr_pool_t *pool, const char *directory, const char *entry)
 {
-    apr_time_t last = 0;
+    apr_time_t last;
     struct stat info;
     const char *base;
 
-    if (stat(directory, &info) == 0)
-        last = changed(&info);
+    if (stat(directory, &info) != 0)
+        return 0;
+    last = changed(&info);
     for (int n = 0; (base = base_of(pool, directory, entry, n)) != NULL; n++) {
         if (stat(base, &info) == 0 && changed(&info) > last)
             last = changed(&info);

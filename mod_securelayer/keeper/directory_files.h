@@ -15,10 +15,12 @@ typedef struct sl_directory_files_t {
 } sl_directory_files_t;
 
 /* Looks for DIRECTORY/ENTRY.pem, then for DIRECTORY/ENTRY/fullchain.pem with privkey.pem beside it; an entry "*.NAME"
- * is called "_.NAME" or "*.NAME" there. 0: nothing is there. Paths live in `pool`. */
-int sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *pool, const char *directory, const char *entry);
+ * is called "_.NAME" or "*.NAME" there. Paths live in `pool`. APR_ENOENT: nothing is there; any other failure: nobody can
+ * tell. */
+apr_status_t sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *pool, const char *directory,
+                                     const char *entry, sl_problem_t *why) __attribute__((warn_unused_result));
 
-/* When the directory changed last where the entry's files would be; 0: unknown. */
+/* When the directory changed last where the entry's files would be; 0: the directory itself is not there. */
 apr_time_t sl_directory_files_changed(apr_pool_t *pool, const char *directory, const char *entry);
 
 /* Refused: what can't be read, does not match, has expired or is not valid yet at `now` (seconds since 1970). The

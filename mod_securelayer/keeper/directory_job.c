@@ -27,6 +27,7 @@
 #define LINES_PER_SECOND 10
 #define KNOWN_BITS 22 /* of the number of bits by which names are known that were found once */
 #define COST_REFUSED 10 /* in names that are not there */
+#define STAYS "what was served before serves on"
 #define DAY 86400
 #define WARN_DAYS 14
 
@@ -61,6 +62,7 @@ typedef struct work_t {
     failure_t *failures;
     unsigned char *known;
     int *has_changed; /* by directory */
+    int *is_lost;     /* likewise: it is not there, and that was told */
     int changes, denied;
     apr_uint64_t expire_due, epoch_due, retry_due; /* 0: not due */
     apr_uint64_t second;
@@ -354,6 +356,30 @@ static sl_identity_t *load(question_t *q, sl_problem_t *why)
     return NULL;
 }
 
+/* A directory that is not there says nothing of its names: what is on the board serves on. */
+static int is_lost(question_t *q, apr_time_t changed)
+{
+    int *told = &q->work->is_lost[q->directory];
+
+    if (!changed && !*told)
+        sl_loop_say(q->loop, SL_SAY_ERROR,
+                    "SL0176: certificates in %s can't be used; what was served before serves on: the directory can't "
+                    "be reached",
+                    path_of(q->work, q->directory));
+    *told = !changed;
+    return *told;
+}
+
+static apr_status_t find_files(question_t *q, sl_problem_t *why)
+{
+    apr_status_t rv =
+        sl_directory_files_find(&q->files, q->work->scratch, path_of(q->work, q->directory), q->entry, why);
+
+    if (rv == APR_SUCCESS)
+        q->work->is_lost[q->directory] = 0;
+    return rv;
+}
+
 /* A slot for an identity that is on no slot; -1 if it can't have one. */
 static int give_slot(question_t *q, const sl_identity_t *identity, sl_problem_t *why)
 {
@@ -375,15 +401,17 @@ static int look_up(question_t *q)
 {
     work_t *work = q->work;
     sl_problem_t *why = sl_problem_make(work->scratch);
+    apr_status_t rv = find_files(q, why);
     sl_identity_t *identity;
     int slot = -1;
 
-    if (!sl_directory_files_find(&q->files, work->scratch, path_of(work, q->directory), q->entry)) {
+    if (APR_STATUS_IS_ENOENT(rv)) {
         (void)forget_failure(q);
+        (void)is_lost(q, sl_directory_files_changed(work->scratch, path_of(work, q->directory), q->entry));
         sl_directory_board_add(work->board, SL_DIRECTORY_ABSENT);
         return deny(q, 1);
     }
-    identity = load(q, why);
+    identity = rv == APR_SUCCESS ? load(q, why) : NULL;
     if (identity)
         slot = give_slot(q, identity, why);
     if (slot >= 0) {
@@ -419,6 +447,11 @@ static int is_as_good(question_t *q, const sl_identity_t *old, const sl_identity
     return 1;
 }
 
+static void serve_on(question_t *q, int slot, apr_uint64_t length)
+{
+    sl_directory_board_confirm(q->work->board, slot, q->now + length);
+}
+
 /* The files are other ones. What can't be used is tried again, for it may be half of a change. */
 static void renew(question_t *q, int slot)
 {
@@ -434,40 +467,64 @@ static void renew(question_t *q, int slot)
         note_record(q, slot, fresh);
     }
     else {
-        note_refused(q, why, "what was served before serves on");
-        sl_directory_board_confirm(q->work->board, slot, q->now + LOOK_BLIND);
+        note_refused(q, why, STAYS);
+        serve_on(q, slot, LOOK_BLIND);
     }
     sl_identity_release(old);
     sl_identity_release(fresh);
 }
 
-/* What is on the slot is compared with its files. */
-static int look_again(question_t *q, int slot)
+/* The files are there. */
+static void compare(question_t *q, int slot)
 {
-    work_t *work = q->work;
-    record_t *record = &work->records[slot];
-    const char *directory = path_of(work, q->directory);
+    record_t *record = &q->work->records[slot];
 
-    if (sl_directory_files_find(&q->files, work->scratch, directory, q->entry)) {
-        record->gone = 0;
-        if (q->files.stamp != record->stamp && record->stamp && is_recent(q->loop, q->files.changed, SETTLE))
-            sl_directory_board_confirm(work->board, slot, q->now + SETTLE);
-        else if (q->files.stamp != record->stamp)
-            renew(q, slot);
-        else
-            confirm(q, slot);
-        return slot;
-    }
+    record->gone = 0;
+    if (q->files.stamp == record->stamp)
+        confirm(q, slot);
+    else if (record->stamp && is_recent(q->loop, q->files.changed, SETTLE))
+        serve_on(q, slot, SETTLE);
+    else
+        renew(q, slot);
+}
+
+/* They are not: perhaps not yet again. */
+static int await_return(question_t *q, int slot)
+{
+    record_t *record = &q->work->records[slot];
+    apr_time_t changed = sl_directory_files_changed(q->work->scratch, path_of(q->work, q->directory), q->entry);
+
     if (!record->gone)
         record->gone = q->now;
-    if (q->now < record->gone + GONE &&
-        is_recent(q->loop, sl_directory_files_changed(work->scratch, directory, q->entry), GONE)) {
-        sl_directory_board_confirm(work->board, slot, q->now + SETTLE);
+    if (is_lost(q, changed)) {
+        serve_on(q, slot, LOOK_BLIND);
+        return slot;
+    }
+    if (q->now < record->gone + GONE && is_recent(q->loop, changed, GONE)) {
+        serve_on(q, slot, SETTLE);
         return slot;
     }
     (void)forget_failure(q);
-    drop(work, slot);
+    drop(q->work, slot);
     return deny(q, 1);
+}
+
+/* What is on the slot is compared with its files. */
+static int look_again(question_t *q, int slot)
+{
+    sl_problem_t *why = sl_problem_make(q->work->scratch);
+    apr_status_t rv = find_files(q, why);
+
+    if (APR_STATUS_IS_ENOENT(rv))
+        return await_return(q, slot);
+    if (rv == APR_SUCCESS) {
+        compare(q, slot);
+    }
+    else {
+        note_refused(q, why, STAYS);
+        serve_on(q, slot, LOOK_BLIND);
+    }
+    return slot;
 }
 
 /* The slot of the entry, or -1: then it is denied. */
@@ -659,6 +716,7 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
     work->failures = apr_pcalloc(loop->pool, sizeof(failure_t) * FAILURES);
     work->known = apr_pcalloc(loop->pool, (apr_size_t)1 << (KNOWN_BITS - 3));
     work->has_changed = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)work->paths->nelts);
+    work->is_lost = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)work->paths->nelts);
     work->watch = sl_watch_make(loop->pool, work->paths->nelts, by_events);
     for (int i = 0; by_events && i < work->paths->nelts; i++) {
         const char *const paths[] = {path_of(work, i), NULL};

@@ -9,7 +9,7 @@ use File::Path qw(make_path remove_tree);
 use Time::HiRes qw(time);
 use SL::Certs;
 use SL::Client;
-use SL::Command qw(slow slurp spew wait_until);
+use SL::Command qw(find_program run slow slurp spew wait_until);
 use SL::Httpd;
 
 plan skip_all => 'with one process there is a keeper too, but no time to wait for it' if ($ENV{SL_SAN} || '') eq 'tsan';
@@ -365,5 +365,17 @@ for my $wrong ([qq("$dir/nowhere"), 'No such file'], [qq("$dir/a.test.pem"), 'is
     my $t = $test->configtest;
     isnt($t->{status}, 0, "'$wrong->[0]' is refused");
     like("$t->{err}$t->{out}", qr/SecureLayerCertificateDirectory: .*$wrong->[1]/, '... and the line says why');
+}
+# Whoever starts httpd has to be able to read it.
+SKIP: {
+    skip 'root reads everything, and a normal user can not become another one', 1 if $> != 0 || !find_program('setpriv');
+    my $test   = SL::Httpd->new;
+    my $closed = $test->root . '/closed';
+    mkdir $closed, 0700;
+    $test->config("Listen 127.0.0.1:\${port_x}\n<VirtualHost *:\${port_x}>\nServerName own.test\nSSLEngine on\nSecureLayerCertificateDirectory $closed\n</VirtualHost>\n");
+    is($test->configtest->{status}, 0, 'root may test a directory that only root can read');
+    my $t = run(['setpriv', '--reuid', 'www-data', '--clear-groups', SL::Httpd::program(), '-t', '-f', $test->root . '/conf/httpd.conf']);
+    isnt($t->{status}, 0, 'for others httpd -t fails');
+    like("$t->{err}$t->{out}", qr/SecureLayerCertificateDirectory: \Q$closed\E: the directory can't be read: Permission denied/, '... and says why');
 }
 done_testing;

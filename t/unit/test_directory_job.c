@@ -353,6 +353,33 @@ static void a_change_for_the_worse_is_refused(void **state)
     end(t);
 }
 
+/* A file system that is gone takes no name along. */
+static void a_directory_that_is_lost_changes_nothing(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *one = put_pair(t, "a.test.pem", "a.test");
+    const char *away = apr_pstrcat(t->pool, t->dir, ".away", NULL);
+
+    start_keeper(t);
+    assert_true(gets(t, "a.test", one));
+    for (int round = 1; round <= 2; round++) {
+        assert_int_equal(rename(t->dir, away), 0);
+        for (int i = 0; i < 25; i++) {
+            usleep(100000);
+            assert_true(gets(t, "a.test", one));
+            assert_true(gets(t, "b.test", NULL));
+        }
+        assert_int_equal(lines_with(t, "what was served before serves on: the directory can't be reached"), round);
+        assert_int_equal(rename(away, t->dir), 0);
+        one = put_pair(t, "a.test.pem", "a.test");
+        assert_true(comes(t, "a.test", one));
+    }
+    take_away(t, "a.test.pem");
+    assert_true(comes(t, "a.test", NULL));
+    end_keeper(t);
+    end(t);
+}
+
 /* As many names a second as are allowed are looked for, and names that were found once always are. */
 static void a_flood_is_bounded(void **state)
 {
@@ -550,6 +577,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(half_of_a_change_waits),
     UNIT_TEST(what_is_broken_is_told_once),
     UNIT_TEST(a_change_for_the_worse_is_refused),
+    UNIT_TEST(a_directory_that_is_lost_changes_nothing),
     UNIT_TEST(a_flood_is_bounded),
     UNIT_TEST(more_names_than_slots_are_served),
     UNIT_TEST(without_a_keeper_what_is_known_serves_on),

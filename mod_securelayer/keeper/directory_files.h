@@ -15,8 +15,8 @@ typedef struct sl_directory_files_t {
 } sl_directory_files_t;
 
 /* Looks for DIRECTORY/ENTRY.pem, then for DIRECTORY/ENTRY/fullchain.pem with privkey.pem beside it; an entry "*.NAME"
- * is called "_.NAME" or "*.NAME" there. Paths live in `pool`. APR_ENOENT: nothing is there; any other failure: nobody can
- * tell. */
+ * is called "_.NAME" or "*.NAME" there. Paths live in `pool`. APR_ENOENT: nothing is there; any other failure: nobody
+ * can tell. */
 apr_status_t sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *pool, const char *directory,
                                      const char *entry, sl_problem_t *why) __attribute__((warn_unused_result));
 

@@ -94,7 +94,8 @@ static void take(look_t *look, sl_identity_t *identity)
     look->identity = identity;
 }
 
-/* Found: with the identity. Unknown and stale: the keeper has to be asked; the identity, if there is one, is stale. */
+/* Found: with the identity. Unknown and stale: the keeper has to be asked; stale: the identity is what there is until it
+ * answers. */
 static sl_entry_state_t look_once(look_t *look)
 {
     sl_entry_state_t answer = SL_ENTRY_ABSENT;
@@ -105,19 +106,15 @@ static sl_entry_state_t look_once(look_t *look)
         sl_entry_state_t state = sl_directory_board_look(look->in->board, &look->keys[i], &slot);
         sl_identity_t *identity = slot >= 0 ? from_slot(look, i, slot) : NULL;
 
-        if (state == SL_ENTRY_PUT_OFF)
-            answer = state;
-        if (state == SL_ENTRY_ABSENT || state == SL_ENTRY_PUT_OFF)
-            continue;
-        if (!identity) /* unknown; or the slot has become another entry's meanwhile */
-            return SL_ENTRY_UNKNOWN;
-        if (sl_identity_covers(identity, look->name)) {
+        if (identity && sl_identity_covers(identity, look->name)) {
             take(look, identity);
-            return state;
+            return answer == SL_ENTRY_UNKNOWN ? SL_ENTRY_STALE : state;
         }
+        if (state == SL_ENTRY_STALE || (state == SL_ENTRY_FOUND && !identity)) /* or the slot is another's by now */
+            state = SL_ENTRY_UNKNOWN;
         sl_identity_release(identity);
-        if (state == SL_ENTRY_STALE)
-            return SL_ENTRY_UNKNOWN;
+        if (state == SL_ENTRY_UNKNOWN || (state == SL_ENTRY_PUT_OFF && answer == SL_ENTRY_ABSENT))
+            answer = state;
     }
     return answer;
 }

@@ -436,14 +436,18 @@ static void without_a_keeper_what_is_known_serves_on(void **state)
 {
     setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
     const material_pair_t *one = put_pair(t, "a.test.pem", "a.test");
+    const material_pair_t *wild;
     apr_uint64_t begun;
     sl_directory_doubt_t doubt;
 
+    wild = put_pair(t, "_.w.test.pem", "*.w.test");
     put_pair(t, "b.test.pem", "b.test");
     start_keeper(t);
     assert_true(gets(t, "a.test", one));
+    assert_true(gets(t, "x.w.test", wild));
     end_keeper(t);
     assert_true(gets(t, "a.test", one));
+    assert_true(gets(t, "never-asked.w.test", wild));
     begun = sl_directory_ticks();
     assert_null(sl_directory_find(t->directory, 1, "b.test", &doubt));
     assert_string_equal(doubt.words, "the keeper process gave no answer about the certificate in time");

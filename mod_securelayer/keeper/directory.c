@@ -94,8 +94,8 @@ static void take(look_t *look, sl_identity_t *identity)
     look->identity = identity;
 }
 
-/* Found: with the identity. Unknown and stale: the keeper has to be asked; stale: the identity is what there is until it
- * answers. */
+/* Found: with the identity. Unknown and stale: the keeper has to be asked; stale: the identity is what there is until
+ * it answers. */
 static sl_entry_state_t look_once(look_t *look)
 {
     sl_entry_state_t answer = SL_ENTRY_ABSENT;

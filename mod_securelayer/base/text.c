@@ -71,6 +71,19 @@ int sl_text_host(char *host, const void *name, apr_size_t length)
     return 1;
 }
 
+int sl_text_is_dns_name(const char *host)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_";
+    const char *label = host;
+    apr_size_t length;
+
+    if (strlen(host) > SL_HOST_MAX)
+        return 0;
+    while ((length = strspn(label, allowed)) > 0 && length <= 63 && label[length] == '.')
+        label += length + 1;
+    return length > 0 && length <= 63 && !label[length] && strspn(label, "0123456789") != length;
+}
+
 int sl_text_match(const char *pattern, const char *host)
 {
     const char *retry_pattern = NULL, *retry_host = NULL;

@@ -21,6 +21,10 @@ char *sl_text_hex(apr_pool_t *pool, const void *bytes, apr_size_t length);
  * Returns 0 if it is empty, too long or holds a NUL, blank, control or non-ASCII byte: no host has such a name. */
 int sl_text_host(char *host, const void *name, apr_size_t length);
 
+/* Is `host`, as sl_text_host() makes it, a name of the DNS and nothing else: labels of letters, digits, hyphens and
+ * underscores, not empty and at most 63 long, no address (RFC 1123 section 2.1)? Such a name may become a file's. */
+int sl_text_is_dns_name(const char *host);
+
 /* Is `host` (lower case) matched by `pattern` (any case), which may hold * (any characters, dots too, as httpd's
  * ServerAlias has it) and ? (one character)? */
 int sl_text_match(const char *pattern, const char *host);

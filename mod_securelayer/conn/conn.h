@@ -39,9 +39,10 @@ typedef struct sl_conn_t {
     const char *sni;           /* server name as sent; NULL if none was */
     const char *name;          /* the same as a host name, lower case; NULL if it is none */
     const sl_vhost_t *vhost;   /* NULL before the choice */
-    int name_known;            /* a virtual host has that name */
+    int name_known;            /* a virtual host has that name, or its certificate directory */
     sl_identity_t *challenge;  /* certificate of an ACME challenge; else NULL */
-    apr_array_header_t *identities; /* of sl_identity_t *, held: what OpenSSL chooses from; NULL if it never asked */
+    apr_array_header_t *identities; /* of sl_identity_t *, held: what OpenSSL chooses from, that of a directory or those
+                                       of the virtual host; NULL if it never asked for them */
     sl_trust_t *trust;         /* held: in the place of the profile's; NULL: the profile's counts */
     _Atomic(sl_identity_t *) resumed_identity; /* held, for sl_conn_certificate(); NULL before its first call */
     const char *alpn;          /* protocol agreed on; NULL if none */

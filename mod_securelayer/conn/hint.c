@@ -89,6 +89,21 @@ static const char *client_certificate_hint(const sl_conn_t *conn, apr_pool_t *po
     return not_accepted(conn, "client's", pool);
 }
 
+static const char *unknown_name_hint(const sl_conn_t *conn, apr_pool_t *pool)
+{
+    const sl_vhost_t *vhost = conn->vhost;
+
+    if (vhost->directory < 0)
+        return "no virtual host has that name, and SecureLayerUnknownName refuses it";
+    if (!conn->sni)
+        return apr_psprintf(pool,
+                            "the client sent no name by which a certificate could be found in "
+                            "SecureLayerCertificateDirectory, and %s has no other",
+                            vhost->id);
+    return apr_psprintf(pool, "no certificate for that name is in SecureLayerCertificateDirectory of %s%s", vhost->id,
+                        vhost->identities->nelts ? ", and SecureLayerUnknownName refuses it" : ", which has no other");
+}
+
 const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
 {
     switch (conn->failure.reason) {
@@ -104,7 +119,7 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_BAD_HELLO:
         return "the client's first message is not a usable ClientHello";
     case SL_FAIL_UNKNOWN_NAME:
-        return "no virtual host has that name, and SecureLayerUnknownName refuses it";
+        return unknown_name_hint(conn, pool);
     case SL_FAIL_LEFT_OUT:
         return apr_psprintf(pool,
                             "%s is left out (SecureLayerBrokenHost skip): what is wrong with it was told when httpd "
@@ -131,7 +146,7 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_ALERT:
         return alert_hint(conn, pool);
     default:
-        return "see OpenSSL's reason";
+        return conn->ssl ? "see OpenSSL's reason" : "the reason stands before";
     }
 }
 

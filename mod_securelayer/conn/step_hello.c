@@ -59,16 +59,41 @@ static apr_status_t read_more(sl_conn_t *conn)
     return APR_SUCCESS;
 }
 
-static sl_step_t refuse_name(sl_conn_t *conn, sl_failure_reason_t reason)
+/* Held from here on: what is found in a moment may be another one. */
+static const char *look_into_directory(sl_conn_t *conn)
 {
-    send_alert(conn, SSL_AD_UNRECOGNIZED_NAME);
-    return fail(conn, reason, NULL);
+    const char *trouble = NULL;
+    sl_identity_t *identity = NULL;
+
+    if (conn->name && conn->vhost->directory >= 0 && conn->host->find_identity)
+        identity = conn->host->find_identity(conn->baton, conn->vhost, conn->name, &trouble);
+    if (identity) {
+        conn->identities = apr_array_make(conn->pool, 1, sizeof(sl_identity_t *));
+        APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = identity;
+        conn->name_known = 1;
+    }
+    return trouble;
+}
+
+/* A host that has its certificates in a directory may have no other. */
+static int has_nothing_to_show(const sl_conn_t *conn)
+{
+    return conn->vhost->directory >= 0 && !conn->identities && !conn->vhost->identities->nelts &&
+           !conn->vhost->profile->has_own_certificate;
+}
+
+static sl_step_t refuse_name(sl_conn_t *conn, sl_failure_reason_t reason, const char *trouble)
+{
+    send_alert(conn, trouble ? SSL_AD_INTERNAL_ERROR : SSL_AD_UNRECOGNIZED_NAME);
+    sl_conn_fail(conn, trouble ? SL_FAIL_OTHER : reason, trouble);
+    return SL_STEP_DONE;
 }
 
 static sl_step_t choose_vhost(sl_conn_t *conn)
 {
     const sl_client_hello_t *hello = conn->hello;
     char host[SL_HOST_MAX + 1];
+    const char *trouble;
 
     if (hello->has_server_name) {
         apr_size_t length = sl_reader_left(&hello->server_name);
@@ -79,9 +104,10 @@ static sl_step_t choose_vhost(sl_conn_t *conn)
     }
     conn->vhost = conn->host->find_vhost(conn->baton, conn->name, &conn->name_known);
     if (conn->vhost->left_out)
-        return refuse_name(conn, SL_FAIL_LEFT_OUT);
-    if (conn->sni && !conn->name_known && conn->vhost->refuse_unknown_name)
-        return refuse_name(conn, SL_FAIL_UNKNOWN_NAME);
+        return refuse_name(conn, SL_FAIL_LEFT_OUT, NULL);
+    trouble = look_into_directory(conn);
+    if (has_nothing_to_show(conn) || (conn->sni && !conn->name_known && !trouble && conn->vhost->refuse_unknown_name))
+        return refuse_name(conn, SL_FAIL_UNKNOWN_NAME, trouble);
     conn->state = SL_STATE_START;
     return SL_STEP_ON;
 }

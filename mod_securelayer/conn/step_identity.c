@@ -75,16 +75,28 @@ static int is_ecdsa(const sl_identity_t *identity)
     return !EVP_PKEY_is_a(identity->key, "RSA") && !EVP_PKEY_is_a(identity->key, "RSA-PSS");
 }
 
+/* Held already if it is a directory's. */
+static sl_identity_t *nth_identity(const sl_conn_t *conn, int nth)
+{
+    sl_identity_t *identity;
+
+    if (!conn->identities)
+        return identity_of(conn, nth);
+    identity = APR_ARRAY_IDX(conn->identities, nth, sl_identity_t *);
+    sl_identity_retain(identity);
+    return identity;
+}
+
 /* The first one of the key type that the cipher names, else the very first. */
 static sl_identity_t *identity_like(const sl_conn_t *conn)
 {
-    const apr_array_header_t *refs = conn->vhost->identities;
+    int count = conn->identities ? conn->identities->nelts : conn->vhost->identities->nelts;
     const SSL_CIPHER *cipher = SSL_get_current_cipher(conn->ssl);
     int authentication = cipher ? SSL_CIPHER_get_auth_nid(cipher) : NID_auth_any;
     sl_identity_t *first = NULL;
 
-    for (int i = 0; i < refs->nelts; i++) {
-        sl_identity_t *identity = identity_of(conn, i);
+    for (int i = 0; i < count; i++) {
+        sl_identity_t *identity = nth_identity(conn, i);
 
         if (identity && (authentication == NID_auth_any || (authentication == NID_auth_ecdsa) == is_ecdsa(identity))) {
             sl_identity_release(first);

@@ -17,6 +17,7 @@
 #include "crypto/key_uri.h"
 #include "crypto/openssl_error.h"
 #include "httpd/broken_hosts.h"
+#include "httpd/directories.h"
 #include "httpd/identities.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
@@ -80,7 +81,8 @@ static int is_engine_on(const server_rec *s, const sl_settings_t *settings)
     protocol = ap_get_server_protocol((server_rec *)s);
     if (!protocol)
         protocol = protocol_of_listener(s);
-    return protocol && !strcmp(protocol, "https") && sl_settings_get(settings, SL_CERTIFICATE_FILE);
+    return protocol && !strcmp(protocol, "https") &&
+           (sl_settings_get(settings, SL_CERTIFICATE_FILE) || sl_directories_setting(settings));
 }
 
 /* The port of ServerName, else the one the host is reached by: it is part of the session scope too. */
@@ -380,7 +382,8 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_ref_t));
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
-    if (!sources->nelts && profile && !profile->has_own_certificate && (in->ask_modules || !sl_collect_has_providers()))
+    if (!sources->nelts && !sl_directories_setting(config->settings) && profile && !profile->has_own_certificate &&
+        (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
     switch (sl_broken_hosts_judge(s, id, in->problems, first, profile ? NULL : SAME_SETTINGS)) {
     case SL_HOST_LEFT_OUT:

@@ -24,6 +24,7 @@
 #include "httpd/counters.h"
 #include "httpd/decrypt.h"
 #include "httpd/demand.h"
+#include "httpd/directories.h"
 #include "httpd/identities.h"
 #include "httpd/log.h"
 #include "httpd/module_config.h"
@@ -94,6 +95,13 @@ static sl_identity_t *get_identity(void *baton, int id)
     return sl_supply_get(sl_identities_supply(), id);
 }
 
+static sl_identity_t *find_identity(void *baton, const sl_vhost_t *vhost, const char *name, const char **trouble)
+{
+    const sl_link_t *link = baton;
+
+    return sl_directories_find(link->c, vhost, name, trouble);
+}
+
 static sl_trust_t *get_trust(void *baton, const sl_vhost_t *vhost)
 {
     (void)baton;
@@ -148,6 +156,7 @@ static sl_host_t host = {
     .find_vhost = find_vhost,
     .select_alpn = select_alpn,
     .get_identity = get_identity,
+    .find_identity = find_identity,
     .get_trust = get_trust,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,

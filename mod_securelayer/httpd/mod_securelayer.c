@@ -8,6 +8,7 @@
 #include "httpd/client_cert_header.h"
 #include "httpd/conn_hooks.h"
 #include "httpd/directives.h"
+#include "httpd/directories.h"
 #include "httpd/dumps.h"
 #include "httpd/env_export.h"
 #include "httpd/filter_in.h"
@@ -32,6 +33,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_startup_register(pool);
     sl_keeper_hooks_register(pool);
     sl_identities_register(pool);
+    sl_directories_register(pool);
     sl_trusts_register(pool);
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);

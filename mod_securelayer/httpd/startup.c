@@ -17,6 +17,7 @@
 #include "httpd/collect_vhosts.h"
 #include "httpd/counters.h"
 #include "httpd/directives.h"
+#include "httpd/directories.h"
 #include "httpd/dropin.h"
 #include "httpd/identities.h"
 #include "httpd/key_log.h"
@@ -153,6 +154,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
 
     sl_library_prepare(s, ask_modules && !is_rehearsal(), found);
     sl_collect_vhosts(pool, scratch, s, ask_modules, dialog_mode(), found, &counts);
+    sl_directories_collect(pool, s, found);
     sl_sessions_collect(pool, scratch, s, found);
     sl_sections_review(s, found);
     sl_tickets_collect(pool, scratch, s, found);
@@ -226,6 +228,8 @@ static int start_services(apr_pool_t *pool, server_rec *s)
         rv = sl_trusts_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_reload_start(pool, s, why);
+    if (rv == APR_SUCCESS)
+        rv = sl_directories_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_counters_start(s, why);
     if (rv != APR_SUCCESS)

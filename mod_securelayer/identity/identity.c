@@ -123,6 +123,22 @@ int sl_identity_covers(const sl_identity_t *identity, const char *host)
     return *host && covers(identity->leaf, host);
 }
 
+const char *sl_identity_weakness(const sl_identity_t *identity, apr_pool_t *pool)
+{
+    int digest = NID_undef, bits = EVP_PKEY_get_bits(identity->key);
+
+    if (EVP_PKEY_is_a(identity->key, "EC")
+            ? bits < 224
+            : bits < 2048 && (EVP_PKEY_is_a(identity->key, "RSA") || EVP_PKEY_is_a(identity->key, "RSA-PSS")))
+        return apr_psprintf(pool, "the %s key has only %d bits", sl_identity_key_type(identity), bits);
+    if (X509_get_extension_flags(identity->leaf) & EXFLAG_SS ||
+        !X509_get_signature_info(identity->leaf, &digest, NULL, NULL, NULL))
+        return NULL;
+    return digest == NID_md5 || digest == NID_sha1 || digest == NID_md5_sha1
+               ? apr_psprintf(pool, "the certificate is signed with %s", OBJ_nid2sn(digest))
+               : NULL;
+}
+
 /* What sl_identity_review() is about, and where its warnings go. */
 typedef struct review_t {
     const sl_identity_t *identity;

@@ -48,6 +48,10 @@ const char *sl_identity_key_type_of(const EVP_PKEY *key);
  * An IP address literal is looked up among the IP entries. */
 int sl_identity_covers(const sl_identity_t *identity, const char *host);
 
+/* What is weak about it by today's measure: a key of RSA below 2048 bits or EC below 224, a signature with SHA-1 or
+ * MD5; words in `pool`, NULL: nothing. */
+const char *sl_identity_weakness(const sl_identity_t *identity, apr_pool_t *pool);
+
 /* What a careful administrator would want to be told of it, as warnings in `problems`, all with `origin`:
  * AH01906 it is a CA certificate; expired; expires within 14 days (or a third of its lifetime if that is shorter); not
  * yet valid; weak key (RSA below 2048, EC below 224) or signature (MD5, SHA-1); incomplete or disordered chain (an

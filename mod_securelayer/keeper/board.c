@@ -118,12 +118,20 @@ static word_t *place_of(const sl_section_t *section, int entry, apr_uint64_t ver
     return section->places + ((apr_size_t)entry * 2 + (version & 1)) * section->words;
 }
 
+/* What was there may have been a key. */
+static void wipe(word_t *place, apr_uint64_t from, apr_uint64_t until)
+{
+    for (apr_uint64_t at = (from + sizeof(word_t) - 1) / sizeof(word_t); at * sizeof(word_t) < until; at++)
+        atomic_store_explicit(&place[at], 0, memory_order_release);
+}
+
 apr_status_t sl_section_publish(sl_section_t *section, int at, const void *bytes, apr_size_t length)
 {
     entry_t *entry = &section->entry[at];
     apr_uint64_t next = atomic_load_explicit(&entry->version, memory_order_relaxed) + 1;
     word_t *place = place_of(section, at, next);
     const unsigned char *from = bytes;
+    apr_uint64_t before = atomic_load_explicit(&entry->length[next & 1], memory_order_relaxed);
 
     if (length > section->words * sizeof(word_t))
         return APR_ENOSPC;
@@ -136,8 +144,25 @@ apr_status_t sl_section_publish(sl_section_t *section, int at, const void *bytes
         memcpy(&word, from + done, left < sizeof(word) ? left : sizeof(word));
         atomic_store_explicit(&place[done / sizeof(word_t)], word, memory_order_release);
     }
+    wipe(place, length, before);
     atomic_store_explicit(&entry->version, next, memory_order_release);
     return APR_SUCCESS;
+}
+
+void sl_section_withdraw(sl_section_t *section, int at)
+{
+    entry_t *entry = &section->entry[at];
+
+    for (int places = 0; places < 2; places++) {
+        apr_uint64_t next = atomic_load_explicit(&entry->version, memory_order_relaxed) + 1;
+        apr_uint64_t length = atomic_load_explicit(&entry->length[next & 1], memory_order_relaxed);
+        word_t *place = place_of(section, at, next);
+
+        atomic_store_explicit(&entry->begun, next, memory_order_relaxed);
+        wipe(place, 0, length);
+        atomic_store_explicit(&entry->length[next & 1], 0, memory_order_release);
+        atomic_store_explicit(&entry->version, next, memory_order_release);
+    }
 }
 
 apr_uint64_t sl_section_version(const sl_section_t *section, int at)

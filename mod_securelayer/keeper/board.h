@@ -52,6 +52,10 @@ int sl_section_find(const sl_section_t *section, const unsigned char *key);
 apr_status_t sl_section_publish(sl_section_t *section, int entry, const void *bytes, apr_size_t length)
     __attribute__((warn_unused_result));
 
+/* The writer: takes the entry back, and leaves none of the bytes that it had in the memory. Readers who are at it get
+ * nothing, as from then on. */
+void sl_section_withdraw(sl_section_t *section, int entry);
+
 /* Rises with each publication; 0 before the first. One load: cheap enough for every connection. */
 apr_uint64_t sl_section_version(const sl_section_t *section, int entry);
 /* Copies the entry to `buffer`; returns its length, 0 if nothing is published or `room` is too small for it.

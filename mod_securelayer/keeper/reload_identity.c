@@ -9,8 +9,6 @@
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
-#include <openssl/objects.h>
-#include <openssl/x509v3.h>
 #include <string.h>
 
 #define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
@@ -60,27 +58,11 @@ static apr_status_t check_names(const check_t *check)
     return APR_SUCCESS;
 }
 
-static const char *weakness(const sl_identity_t *identity, apr_pool_t *pool)
-{
-    int digest = NID_undef, bits = EVP_PKEY_get_bits(identity->key);
-
-    if (EVP_PKEY_is_a(identity->key, "EC")
-            ? bits < 224
-            : bits < 2048 && (EVP_PKEY_is_a(identity->key, "RSA") || EVP_PKEY_is_a(identity->key, "RSA-PSS")))
-        return apr_psprintf(pool, "the %s key has only %d bits", sl_identity_key_type(identity), bits);
-    if (X509_get_extension_flags(identity->leaf) & EXFLAG_SS ||
-        !X509_get_signature_info(identity->leaf, &digest, NULL, NULL, NULL))
-        return NULL;
-    return digest == NID_md5 || digest == NID_sha1 || digest == NID_md5_sha1
-               ? apr_psprintf(pool, "the certificate is signed with %s", OBJ_nid2sn(digest))
-               : NULL;
-}
-
 static apr_status_t check_strength(const check_t *check)
 {
-    const char *weak = weakness(check->fresh, check->scratch);
+    const char *weak = sl_identity_weakness(check->fresh, check->scratch);
 
-    if (!weak || weakness(check->old, check->scratch))
+    if (!weak || sl_identity_weakness(check->old, check->scratch))
         return APR_SUCCESS;
     return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
                   weak);

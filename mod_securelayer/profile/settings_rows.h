@@ -21,6 +21,9 @@ SL_ROW(SL_CERTIFICATE_KEY_FILE, "SSLCertificateKeyFile", SL_KIND_FILES, SL_SERVE
        SL_FOR_SECURITY, "file with the private key of the certificate in the same position")
 SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "file with the intermediate certificates")
+SL_ROW(SL_CERTIFICATE_DIRECTORY, "SecureLayerCertificateDirectory", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
+       "off", SL_FOR_SECURITY,
+       "directory with the certificates and keys of many names, which are looked up when asked for, or off")
 SL_ROW(SL_PASS_PHRASE_DIALOG, "SSLPassPhraseDialog", SL_KIND_DIALOG, SL_MAIN, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "builtin, exec:path, |program arguments: who is asked for the pass phrases of encrypted keys")
 

@@ -26,6 +26,7 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
     vhost->profile = profile;
     vhost->identities = identities;
     vhost->trust_id = -1;
+    vhost->directory = -1;
     vhost->refuse_unknown_name = sl_settings_number(settings, SL_UNKNOWN_NAME) == SL_NAME_REFUSE;
     vhost->strict_alpn = (int)sl_settings_number(settings, SL_STRICT_ALPN);
     vhost->keep_hello = (int)sl_settings_number(settings, SL_HELLO_VARS);
@@ -76,6 +77,8 @@ const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, 
     difference = sl_settings_difference(shaken->settings, asked->settings, SL_FOR_SECURITY & ~SL_FOR_AUTH, pool);
     if (difference && strcmp(difference, "SSLCertificateFile") && strcmp(difference, "SSLCertificateKeyFile"))
         return difference;
+    if (shaken->directory >= 0) /* the same one; but which certificate a name has there is another matter */
+        return "the certificate in SecureLayerCertificateDirectory";
     return same_identities(shaken, asked) ? NULL : "SSLCertificateFile";
 }
 

@@ -20,6 +20,7 @@ typedef struct sl_vhost_t {
     int refuse_unknown_name;         /* as the default of its address: answer unknown names with unrecognized_name */
     int strict_alpn;
     int keep_hello;                  /* SSLClientHelloVars */
+    int directory;                   /* SecureLayerCertificateDirectory: its number; -1: none */
     int unavailable;                 /* has only a stand-in certificate: requests get 503 */
     int left_out;                    /* SecureLayerBrokenHost skip: no handshake and no request gets through to it */
     apr_interval_time_t handshake_timeout;

@@ -84,6 +84,35 @@ sub sample {
     }
     $httpd->stop;
 }
+# mass-hosting.conf
+{
+    my $httpd = SL::Httpd->new(modules => ['vhost_alias']);
+    my $live = $httpd->root . '/work/live';
+    mkdir $live, 0700;
+    my $add = sub {
+        my ($name) = @_;
+        my $pair = $certs->server($name, type => 'ecdsa');
+        mkdir "$live/$name", 0700;
+        spew("$live/$name/privkey.pem", slurp($pair->{key}), 0600);
+        spew("$live/$name/fullchain.pem", slurp($pair->{full}), 0600);
+        $httpd->file("docs/$name/index.html", "this is $name\n");
+    };
+    $add->('one.example.org');
+    $httpd->config("Listen 127.0.0.1:\${port_https}\n"
+            . sample('mass-hosting.conf', $httpd, '/var/www/sites' => '${docs}', '/etc/letsencrypt/live' => $live,
+                '/var/log/apache2/sites.log' => 'logs/sites.log'));
+    is($httpd->configtest->{status}, 0, 'httpd -t accepts it');
+    $httpd->start_ok or BAIL_OUT('httpd does not start');
+    my $client = SL::Client->new(port => $httpd->port('https'));
+    is($client->curl('https://one.example.org/')->{body}, "this is one.example.org\n", 'a site is served');
+    is($client->curl('https://two.example.org/')->{code}, 0, '... one that is not there is refused');
+    $add->('two.example.org');
+    ok(SL::Command::wait_until(sub { ($client->curl('https://two.example.org/')->{body} // '') eq "this is two.example.org\n" }, 10 * SL::Command::slow()),
+        '... until it is there');
+    like(slurp($httpd->root . '/logs/sites.log'), qr/^one\.example\.org:\d+ 127\.0\.0\.1 .* 200 /m, 'the log says which site it was');
+    $httpd->stop;
+}
+
 # encrypted-key.conf
 {
     my $httpd = SL::Httpd->new;

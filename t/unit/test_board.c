@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -44,6 +45,45 @@ static void entries_are_apart(void **state)
     assert_int_equal(sl_section_version(section, 2), 0);
     assert_int_equal(sl_section_publish(section, 1, NULL, 0), APR_SUCCESS);
     assert_int_equal(sl_section_read(section, 1, text, sizeof(text), NULL), 0);
+}
+
+/* Wherever it is shared with other processes. */
+static int is_in_shared_memory(const char *text)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned long from, until;
+    char line[512], rights[5];
+    int found = 0;
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps)) {
+        if (sscanf(line, "%lx-%lx %4s", &from, &until, rights) == 3 && !strcmp(rights, "rw-s"))
+            found |= memmem((void *)from, until - from, text, strlen(text)) != NULL;
+    }
+    fclose(maps);
+    return found;
+}
+
+static void what_is_withdrawn_is_gone(void **state)
+{
+    sl_section_t *section = make(*state, 2, 64, NULL);
+    char text[65];
+    apr_uint64_t version;
+
+    for (int places = 0; places < 2; places++)
+        assert_int_equal(sl_section_publish(section, 1, "a secret that is long", 21), APR_SUCCESS);
+    sl_section_withdraw(section, 1);
+    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 0);
+    assert_int_equal(version, 4);
+    assert_int_equal(sl_section_publish(section, 1, "short", 5), APR_SUCCESS);
+    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 5);
+    assert_int_equal(version, 5);
+    assert_false(is_in_shared_memory("a secret"));
+    assert_int_equal(sl_section_publish(section, 0, "another long secret", 19), APR_SUCCESS);
+    assert_true(is_in_shared_memory("secret"));
+    for (int places = 0; places < 2; places++)
+        assert_int_equal(sl_section_publish(section, 0, "short", 5), APR_SUCCESS);
+    assert_false(is_in_shared_memory("secret"));
 }
 
 static void what_does_not_fit_changes_nothing(void **state)
@@ -170,6 +210,7 @@ static void a_writer_that_dies_spoils_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(entries_are_apart),
+    UNIT_TEST(what_is_withdrawn_is_gone),
     UNIT_TEST(what_does_not_fit_changes_nothing),
     UNIT_TEST(entries_are_found_by_their_keys),
     UNIT_TEST(no_read_is_torn),

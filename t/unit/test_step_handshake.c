@@ -711,6 +711,83 @@ static void test_told_by_the_host(void **state)
     }
 }
 
+/* ---- certificates of a directory ---- */
+
+static sl_identity_t *directory_identity;
+static const char *directory_trouble;
+static int directory_looks;
+
+static sl_identity_t *find_identity(void *baton, const sl_vhost_t *vhost, const char *name, const char **trouble)
+{
+    (void)baton;
+    assert_int_equal(vhost->directory, 3);
+    directory_looks++;
+    *trouble = directory_trouble;
+    if (directory_trouble || strcmp(name, "site.test") != 0)
+        return NULL;
+    sl_identity_retain(directory_identity);
+    return directory_identity;
+}
+
+/* `pair` (NULL: none) is the host's own. */
+static setup_t make_with_directory(apr_pool_t *pool, const char *directives, const material_pair_t *pair)
+{
+    setup_t t = {pool, material_ca(pool, "CA", NULL), memory_host_make(pool), NULL};
+    sl_vhost_t *vhost = memory_vhost(pool, "own.test:443", directives, pair, NULL);
+
+    t.client = memory_client_ctx(pool, t.ca);
+    SSL_CTX_set_verify(t.client, SSL_VERIFY_NONE, NULL);
+    vhost->directory = 3;
+    memory_host_add(t.memory, "own.test", vhost);
+    t.memory->host.find_identity = find_identity;
+    directory_identity = memory_identity(pool, material_server(pool, "site.test", "ED25519", t.ca), NULL);
+    directory_trouble = NULL;
+    directory_looks = 0;
+    return t;
+}
+
+static void test_directory(void **state)
+{
+    setup_t t = make_with_directory(*state, "SecureLayerUnknownName refuse",
+                                    material_server(*state, "own.test", "P-256", NULL));
+
+    BOTH_VERSIONS(version)
+    {
+        memory_client_versions(t.client, version, version);
+        assert_open(&t, "site.test");
+        assert_key_type(&t, "Ed25519");
+        assert_true(t.memory->conn->name_known);
+        assert_ptr_equal(sl_conn_certificate(t.memory->conn), directory_identity->leaf);
+        assert_open(&t, "own.test"); /* nothing there: the host's own */
+        assert_key_type(&t, "ECDSA");
+    }
+    assert_int_equal(directory_looks, 4);
+    assert_open(&t, NULL);
+    assert_key_type(&t, "ECDSA");
+    assert_int_equal(directory_looks, 4);
+    shake(&t, "nobody.test");
+    assert_failed(&t, SL_FAIL_UNKNOWN_NAME, SSL_AD_UNRECOGNIZED_NAME, -1, "and SecureLayerUnknownName refuses it");
+    directory_trouble = "nobody answers"; /* then nobody is refused either */
+    assert_open(&t, "site.test");
+    assert_key_type(&t, "ECDSA");
+}
+
+static void test_nothing_but_a_directory(void **state)
+{
+    setup_t t = make_with_directory(*state, "", NULL);
+
+    assert_open(&t, "site.test");
+    assert_key_type(&t, "Ed25519");
+    shake(&t, "nobody.test");
+    assert_failed(&t, SL_FAIL_UNKNOWN_NAME, SSL_AD_UNRECOGNIZED_NAME, -1, "own.test:443, which has no other");
+    shake(&t, NULL);
+    assert_failed(&t, SL_FAIL_UNKNOWN_NAME, SSL_AD_UNRECOGNIZED_NAME, -1, "the client sent no name");
+    directory_trouble = "nobody answers";
+    shake(&t, "site.test");
+    assert_failed(&t, SL_FAIL_OTHER, SSL_AD_INTERNAL_ERROR, -1, "the reason stands before");
+    assert_string_equal(t.memory->conn->failure.detail, "nobody answers");
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_key_type_the_client_can_verify),
     UNIT_TEST(test_pieces),
@@ -739,6 +816,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_garbage_behind_the_hello),
     UNIT_TEST(test_words),
     UNIT_TEST(test_told_by_the_host),
+    UNIT_TEST(test_directory),
+    UNIT_TEST(test_nothing_but_a_directory),
 };
 
 UNIT_MAIN(tests)

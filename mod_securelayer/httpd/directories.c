@@ -1,0 +1,173 @@
+/* Numbers for directories, the board, the keeper's job, and the child's side of it.  Called by startup and
+ * conn_hooks. */
+#include "httpd/directories.h"
+
+#include <http_config.h>
+#include <http_log.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "httpd/keeper_hooks.h"
+#include "httpd/module_config.h"
+#include "keeper/directory.h"
+#include "keeper/directory_job.h"
+
+APLOG_USE_MODULE(sl);
+
+/* Identities on the board for each one that a child may keep ready, and how many at most. */
+#define SLOTS_FOR_READY 4
+#define MOST_SLOTS 262144
+
+static apr_array_header_t *paths; /* of const char *, by number */
+static sl_directory_board_t *board; /* NULL: there is no directory */
+static sl_directory_t *directory;
+static int ready_most;
+
+static apr_status_t forget(void *unused)
+{
+    (void)unused;
+    paths = NULL;
+    board = NULL;
+    directory = NULL;
+    return APR_SUCCESS;
+}
+
+/* ---- in the parent ---- */
+
+const sl_setting_t *sl_directories_setting(const sl_settings_t *settings)
+{
+    const sl_setting_t *setting = sl_settings_get(settings, SL_CERTIFICATE_DIRECTORY);
+
+    return setting && *setting->values[0].text == '/' ? setting : NULL;
+}
+
+/* Without slashes at its end: it is one directory, and looks better in messages. */
+static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
+{
+    const char *path = setting->values[0].text;
+    apr_size_t length = strlen(path);
+
+    while (length > 1 && path[length - 1] == '/')
+        length--;
+    return apr_pstrmemdup(pool, path, length);
+}
+
+/* Who starts httpd has the rights of the keeper. */
+static void check_rights(const char *path, const sl_setting_t *setting, sl_problems_t *problems)
+{
+    if (access(path, R_OK | X_OK) < 0)
+        sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, &setting->values[0].origin, path,
+                        "Give whoever starts httpd the right to read it, or start httpd as root",
+                        "the directory can't be read: %s", strerror(errno));
+}
+
+void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_problems_t *problems)
+{
+    apr_hash_t *numbers = apr_hash_make(pool); /* path -> number + 1, an int */
+
+    paths = apr_array_make(pool, 1, sizeof(const char *));
+    for (server_rec *s = main_server; s; s = s->next) {
+        sl_server_config_t *config = sl_config_of_server(s);
+        const sl_setting_t *setting = sl_directories_setting(config->settings);
+
+        const char *path = setting ? path_of(pool, setting) : NULL;
+
+        if (!config->vhost || !path)
+            continue;
+        if (!apr_hash_get(numbers, path, APR_HASH_KEY_STRING)) {
+            check_rights(path, setting, problems);
+            APR_ARRAY_PUSH(paths, const char *) = path;
+            apr_hash_set(numbers, path, APR_HASH_KEY_STRING, apr_pmemdup(pool, &paths->nelts, sizeof(int)));
+        }
+        config->vhost->directory = *(const int *)apr_hash_get(numbers, path, APR_HASH_KEY_STRING) - 1;
+    }
+}
+
+apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
+{
+    const sl_settings_t *settings = sl_config_of_server(main_server)->settings;
+    apr_int64_t slots = SLOTS_FOR_READY * (apr_int64_t)sl_settings_number(settings, SL_IDENTITY_CACHE);
+    apr_status_t rv;
+
+    if (!paths || !paths->nelts)
+        return APR_SUCCESS;
+    ready_most = (int)sl_settings_number(settings, SL_IDENTITY_CACHE);
+    rv = sl_directory_board_make(&board, pool, (int)(slots < MOST_SLOTS ? slots : MOST_SLOTS), why);
+    if (rv != APR_SUCCESS)
+        return rv;
+    apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
+    directory = sl_directory_make(pool, board);
+    sl_keeper_hooks_add(pool, SL_KEEPER,
+                        sl_directory_job_make(pool, board, paths, (int)sl_settings_number(settings, SL_RELOAD)));
+    return APR_SUCCESS;
+}
+
+/* ---- in a child ---- */
+
+static void child_init(apr_pool_t *pool, server_rec *s)
+{
+    (void)s;
+    if (directory)
+        sl_directory_start(directory, pool, ready_most);
+}
+
+/* One line a second; it says how many others there were. */
+static void tell_of_doubt(conn_rec *c, const char *name, const char *words)
+{
+    static atomic_llong second;
+    static atomic_uint silent;
+    long long now = apr_time_sec(apr_time_now()), then = atomic_load(&second);
+    unsigned left_out;
+
+    if (now == then || !atomic_compare_exchange_strong(&second, &then, now)) {
+        atomic_fetch_add(&silent, 1);
+        return;
+    }
+    left_out = atomic_exchange(&silent, 0);
+    ap_log_cerror(APLOG_MARK, APLOG_WARNING, 0, c,
+                  "SL0177: whether there is a certificate for %s in SecureLayerCertificateDirectory is not known: %s%s",
+                  name, words,
+                  left_out ? apr_psprintf(c->pool, " (%u lines like this one before it were left out)", left_out) : "");
+}
+
+sl_identity_t *sl_directories_find(conn_rec *c, const sl_vhost_t *vhost, const char *name, const char **trouble)
+{
+    sl_directory_doubt_t doubt;
+    sl_identity_t *identity = sl_directory_find(directory, vhost->directory, name, &doubt);
+
+    if (doubt.words)
+        tell_of_doubt(c, ap_escape_logitem(c->pool, name), doubt.words);
+    *trouble = doubt.has_no_answer ? doubt.words : NULL;
+    return identity;
+}
+
+/* ---- counts ---- */
+
+int sl_directories_counts(sl_directory_counts_t *counts)
+{
+    memset(counts, 0, sizeof(*counts));
+    if (!board)
+        return 0;
+    counts->directories = paths->nelts;
+    counts->slots = sl_directory_board_slots(board);
+    counts->identities = sl_directory_board_used(board);
+    counts->absent = sl_directory_board_absent(board);
+    counts->questions = sl_directory_board_count(board, SL_DIRECTORY_QUESTIONS);
+    counts->loaded = sl_directory_board_count(board, SL_DIRECTORY_LOADED);
+    counts->not_there = sl_directory_board_count(board, SL_DIRECTORY_ABSENT);
+    counts->refused = sl_directory_board_count(board, SL_DIRECTORY_REFUSED);
+    counts->put_off = sl_directory_board_count(board, SL_DIRECTORY_PUT_OFF);
+    counts->unanswered = sl_directory_board_count(board, SL_DIRECTORY_UNANSWERED);
+    return 1;
+}
+
+void sl_directories_register(apr_pool_t *pool)
+{
+    (void)pool;
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
+}

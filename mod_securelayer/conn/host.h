@@ -26,9 +26,9 @@ typedef struct sl_host_t {
     /* The newest version of an identity of a virtual host (sl_identity_ref_t), with a reference for the caller; NULL
      * only if memory ends. */
     sl_identity_t *(*get_identity)(void *baton, int id);
-    /* CAs and CRLs for client certificates that are newer than those of the virtual host's profile, with a reference
-     * for the caller; NULL: there are none. May be NULL. */
-    sl_trust_t *(*get_trust)(void *baton, const sl_vhost_t *vhost);
+    /* CAs and CRLs for client certificates that are newer than those of the virtual host's profile (trust_id), with a
+     * reference for the caller; NULL: there are none. May be NULL. */
+    sl_trust_t *(*get_trust)(void *baton, int trust_id);
     /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
      * caller; NULL if nobody does. */
     sl_identity_t *(*answer_challenge)(void *baton, const char *name);

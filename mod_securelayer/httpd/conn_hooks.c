@@ -93,10 +93,10 @@ static sl_identity_t *get_identity(void *baton, int id)
     return sl_supply_get(sl_identities_supply(), id);
 }
 
-static sl_trust_t *get_trust(void *baton, const sl_vhost_t *vhost)
+static sl_trust_t *get_trust(void *baton, int trust_id)
 {
     (void)baton;
-    return sl_trusts_get(vhost);
+    return sl_trusts_get(trust_id);
 }
 
 static sl_identity_t *answer_challenge(void *baton, const char *name)

@@ -8,6 +8,7 @@
 #include "crypto/key_uri.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/phrases.h"
 #include "httpd/reload.h"
 #include "keeper/expiry_job.h"
 #include "keeper/reload_identity.h"
@@ -117,7 +118,7 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
 
 /* ---- starting ---- */
 
-static void reload(apr_pool_t *pool, int id, sl_section_t *news)
+static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrases_t *phrases)
 {
     sl_identity_record_t *record = &APR_ARRAY_IDX(records, id, sl_identity_record_t);
     sl_reload_identity_t *what;
@@ -135,6 +136,7 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news)
     what->names = record->names;
     what->supply = supply;
     what->news = news;
+    what->phrases = phrases;
     item->name = apr_pstrcat(pool, "the certificate ", record->source.certificate, NULL);
     item->stamp = record->stamp;
     item->load = sl_reload_identity;
@@ -154,7 +156,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
         if (rv != APR_SUCCESS)
             return rv;
         for (int i = 0; i < count; i++)
-            reload(pool, i, news);
+            reload(pool, i, news, sl_remembered_phrases(main_server));
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);

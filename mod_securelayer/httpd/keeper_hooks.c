@@ -21,6 +21,7 @@
 #endif
 
 #include "httpd/module_config.h"
+#include "httpd/phrases.h"
 
 APLOG_USE_MODULE(sl);
 
@@ -96,6 +97,8 @@ static void live(sl_process_t *helper)
 #ifdef __linux__
     prctl(PR_SET_NAME, helper->name);
 #endif
+    if (helper->drops_rights)
+        sl_remembered_phrases_forget();
     if (helper->drops_rights && ap_run_drop_privileges(loop.pool, helper->server) != OK)
         _exit(1);
     sl_loop_catch_signals(&loop);

@@ -154,7 +154,7 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
     check.fresh = fresh;
     check.old = old = sl_supply_get(what->supply, what->id);
     rv = old ? publish(&check, news) : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
-    if (rv == APR_SUCCESS && *news) {
+    if (rv == APR_SUCCESS) { /* the keeper before this one may have published them, and no more */
         state->not_before = fresh->not_before;
         state->not_after = fresh->not_after;
         *said = apr_psprintf(loop->scratch, "valid until %s, serial number %s",

@@ -15,12 +15,14 @@
 #define SLICE (200 * 1000)                  /* of work in one run */
 #define LOOK_BLIND apr_time_from_sec(1)     /* where no events come from */
 #define LOOK_ALL apr_time_from_sec(60)      /* in case one got lost */
+#define RETRY apr_time_from_sec(30)         /* of what was refused: clocks are set, and shortages end */
 #define SHARE 20                            /* looks take no more than that part of the time */
 
 typedef struct progress_t {
     apr_uint64_t stamp; /* of the files as they were last taken or refused */
     apr_time_t first, due; /* on the clock that is never set; 0: nothing is to be done */
     apr_time_t failing; /* since when they do not fit; 0: they do */
+    apr_time_t again;   /* when refused ones are tried again as they are; 0: they were not refused */
     int is_listed;
 } progress_t;
 
@@ -83,7 +85,10 @@ static void list(work_t *work, int n, apr_time_t now)
 
 static void look_at(work_t *work, int n, apr_time_t now)
 {
-    if (sl_watch_stamp(nth(work, n)->paths) != work->progress[n].stamp && !work->progress[n].is_listed)
+    const progress_t *progress = &work->progress[n];
+
+    if (!progress->is_listed &&
+        ((progress->again && progress->again <= now) || sl_watch_stamp(nth(work, n)->paths) != progress->stamp))
         list(work, n, now);
 }
 
@@ -144,8 +149,7 @@ static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *ite
         state->version++;
         state->changed = apr_time_sec(sl_world_now(loop->world));
     }
-    if (news || was_refused)
-        put_state(work, item, state);
+    put_state(work, item, state);
     if (news)
         sl_loop_say(loop, SL_SAY_NOTICE, "SL0150: %s was changed, and new connections get it%s%s", item->name,
                     said ? ": " : "", said ? said : "");
@@ -159,11 +163,14 @@ static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, 
     const char *text = sl_problem_text(why, loop->scratch);
     int is_known = state->refused && !strncmp(state->reason, text, sizeof(state->reason) - 1);
 
+    if (!is_known) {
+        state->refused = apr_time_sec(sl_world_now(loop->world));
+        memset(state->reason, 0, sizeof(state->reason));
+        apr_cpystrn(state->reason, text, sizeof(state->reason));
+    }
+    put_state(work, item, state);
     if (is_known)
         return;
-    state->refused = apr_time_sec(sl_world_now(loop->world));
-    apr_cpystrn(state->reason, text, sizeof(state->reason));
-    put_state(work, item, state);
     sl_loop_say(loop, SL_SAY_ERROR, "SL0152: %s was changed, but can't be used; what was served before serves on: %s",
                 item->name, text);
 }
@@ -178,17 +185,20 @@ static int take(work_t *work, sl_loop_t *loop, int n)
     sl_reload_state_t state;
     const char *said = NULL;
     apr_status_t rv;
-    int news = 0;
+    int news = 0, is_change = stamp != progress->stamp;
 
-    if (stamp == progress->stamp)
+    if (!is_change && !progress->again)
         return 1;
     sl_watch_follow(work->watch, n);
     sl_reload_state_read(work->states, item->entry, &state);
     rv = item->load(item, loop, &state, &news, &said, why);
+    state.stamp = stamp;
+    progress->again = 0;
     if (rv == APR_SUCCESS) {
         take_over(work, loop, item, &state, news, said);
     }
-    else if (rv != SL_RELOAD_REFUSED && (!progress->failing || ticks() < progress->failing + PATIENCE)) {
+    else if (is_change && rv != SL_RELOAD_REFUSED &&
+             (!progress->failing || ticks() < progress->failing + PATIENCE)) {
         if (!progress->failing)
             progress->failing = ticks();
         progress->due = ticks() + AGAIN;
@@ -196,6 +206,7 @@ static int take(work_t *work, sl_loop_t *loop, int n)
     }
     else {
         refuse(work, loop, item, &state, why);
+        progress->again = ticks() + RETRY;
     }
     progress->failing = 0;
     progress->stamp = stamp; /* taken before: what changed meanwhile is another change */
@@ -253,6 +264,18 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
 }
 
+/* What a keeper before this one has taken or refused is known. */
+static void recall(work_t *work, int n)
+{
+    const sl_reload_item_t *item = nth(work, n);
+    sl_reload_state_t state;
+
+    sl_reload_state_read(work->states, item->entry, &state);
+    work->progress[n].stamp = state.stamp ? state.stamp : item->stamp;
+    if (state.refused)
+        work->progress[n].again = ticks() + RETRY;
+}
+
 /* Whatever changed since it was loaded is taken at once: before the keeper was there, or while it was not. */
 static void begin(sl_job_t *job, sl_loop_t *loop)
 {
@@ -264,7 +287,7 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
     work->listed = 0;
     work->next_all = work->next_blind = 0;
     for (int i = 0; i < work->items->nelts; i++) {
-        work->progress[i].stamp = nth(work, i)->stamp;
+        recall(work, i);
         sl_watch_add(work->watch, i, nth(work, i)->paths);
     }
     work->fd.fd = sl_watch_fd(work->watch);

@@ -6,7 +6,6 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include <time.h>
 
 #define SETTLE (200 * 1000)                 /* microseconds without an event */
 #define SETTLE_MOST (1000 * 1000)           /* since the first one */
@@ -30,6 +29,7 @@ typedef struct work_t {
     sl_job_t job;
     apr_array_header_t *items; /* of sl_reload_item_t * */
     sl_section_t *states;
+    const sl_world_t *world;
     int interval;
     sl_watch_t *watch;
     progress_t *progress;
@@ -39,12 +39,9 @@ typedef struct work_t {
     struct pollfd fd;
 } work_t;
 
-static apr_time_t ticks(void)
+static apr_time_t ticks(const work_t *work)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000 + 1;
+    return sl_world_ticks(work->world);
 }
 
 static sl_reload_item_t *nth(const work_t *work, int n)
@@ -94,7 +91,7 @@ static void look_at(work_t *work, int n, apr_time_t now)
 
 static void look(work_t *work, int blind_only)
 {
-    apr_time_t now = ticks();
+    apr_time_t now = ticks(work);
 
     for (int i = 0; i < work->items->nelts; i++) {
         if (!blind_only || sl_watch_is_blind(work->watch, i))
@@ -109,12 +106,12 @@ static void tell(void *baton, int item)
     if (item == SL_WATCH_ALL)
         work->next_all = 0;
     else
-        list(work, item, ticks());
+        list(work, item, ticks(work));
 }
 
-static apr_time_t after(apr_time_t begun, apr_interval_time_t pause)
+static apr_time_t after(const work_t *work, apr_time_t begun, apr_interval_time_t pause)
 {
-    apr_time_t now = ticks();
+    apr_time_t now = ticks(work);
     apr_interval_time_t least = (now - begun) * SHARE;
 
     return now + (pause > least ? pause : least);
@@ -122,17 +119,17 @@ static apr_time_t after(apr_time_t begun, apr_interval_time_t pause)
 
 static void look_around(work_t *work)
 {
-    apr_time_t begun = ticks();
+    apr_time_t begun = ticks(work);
     int by_clock = work->interval != SL_RELOAD_BY_EVENTS;
 
     if (begun >= work->next_all) {
         look(work, 0);
-        work->next_all = after(begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
-        work->next_blind = after(begun, LOOK_BLIND);
+        work->next_all = after(work, begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
+        work->next_blind = after(work, begun, LOOK_BLIND);
     }
     else if (begun >= work->next_blind && !by_clock) {
         look(work, 1);
-        work->next_blind = after(begun, LOOK_BLIND);
+        work->next_blind = after(work, begun, LOOK_BLIND);
     }
 }
 
@@ -198,35 +195,35 @@ static int take(work_t *work, sl_loop_t *loop, int n)
         take_over(work, loop, item, &state, news, said);
     }
     else if (is_change && rv != SL_RELOAD_REFUSED &&
-             (!progress->failing || ticks() < progress->failing + PATIENCE)) {
+             (!progress->failing || ticks(work) < progress->failing + PATIENCE)) {
         if (!progress->failing)
-            progress->failing = ticks();
-        progress->due = ticks() + AGAIN;
+            progress->failing = ticks(work);
+        progress->due = ticks(work) + AGAIN;
         return 0;
     }
     else {
         refuse(work, loop, item, &state, why);
-        progress->again = ticks() + RETRY;
+        progress->again = ticks(work) + RETRY;
     }
     progress->failing = 0;
     progress->stamp = stamp; /* taken before: what changed meanwhile is another change */
     if (sl_watch_stamp(item->paths) == stamp)
         return 1;
-    progress->due = ticks() + SETTLE;
+    progress->due = ticks(work) + SETTLE;
     return 0;
 }
 
 /* The first moment at which something is to be done. */
 static apr_time_t work_off(work_t *work, sl_loop_t *loop)
 {
-    apr_time_t begun = ticks(), first = SL_NEVER;
+    apr_time_t begun = ticks(work), first = SL_NEVER;
     int left = 0;
 
     for (int i = 0; i < work->listed; i++) {
         int n = work->list[i], is_done = 0;
         progress_t *progress = &work->progress[n];
 
-        if (progress->due <= ticks() && ticks() - begun < SLICE && !loop->stopped) {
+        if (progress->due <= ticks(work) && ticks(work) - begun < SLICE && !loop->stopped) {
             apr_pool_t *whole = loop->scratch;
 
             apr_pool_create(&loop->scratch, whole);
@@ -260,7 +257,7 @@ static void run(sl_job_t *job, sl_loop_t *loop)
         first = work->next_all;
     if (work->interval == SL_RELOAD_BY_EVENTS && work->next_blind < first)
         first = work->next_blind;
-    now = ticks();
+    now = ticks(work);
     job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
 }
 
@@ -273,7 +270,7 @@ static void recall(work_t *work, int n)
     sl_reload_state_read(work->states, item->entry, &state);
     work->progress[n].stamp = state.stamp ? state.stamp : item->stamp;
     if (state.refused)
-        work->progress[n].again = ticks() + RETRY;
+        work->progress[n].again = ticks(work) + RETRY;
 }
 
 /* Whatever changed since it was loaded is taken at once: before the keeper was there, or while it was not. */
@@ -281,6 +278,7 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
 {
     work_t *work = job->baton;
 
+    work->world = loop->world;
     work->watch = sl_watch_make(loop->pool, work->items->nelts, work->interval == SL_RELOAD_BY_EVENTS);
     work->progress = apr_pcalloc(loop->pool, sizeof(*work->progress) * (apr_size_t)work->items->nelts);
     work->list = apr_palloc(loop->pool, sizeof(*work->list) * (apr_size_t)work->items->nelts);

@@ -54,7 +54,7 @@ static void add_issuer(const side_t *side, X509 *cert)
         outgoing->issuers = sk_X509_new_null();
         apr_pool_cleanup_register(side->in->pool, outgoing, free_issuers, apr_pool_cleanup_null);
     }
-    sl_cert_settle(cert);
+    (void)sl_cert_settle(cert);
     X509_STORE_add_cert(SSL_CTX_get_cert_store(outgoing->profile->ctx), cert);
     if (!sk_X509_push(outgoing->issuers, cert))
         X509_free(cert);

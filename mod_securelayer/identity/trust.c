@@ -102,8 +102,7 @@ static int add_name(build_t *build, const X509_NAME *name)
 
 static int add_to_store(build_t *build, X509 *cert)
 {
-    sl_cert_settle(cert);
-    if (X509_STORE_add_cert(build->trust->store, cert) != 1 || X509_up_ref(cert) != 1)
+    if (!sl_cert_settle(cert) || X509_STORE_add_cert(build->trust->store, cert) != 1 || X509_up_ref(cert) != 1)
         return 0;
     if (sk_X509_push(build->trust->cas, cert) > 0)
         return 1;
@@ -111,16 +110,17 @@ static int add_to_store(build_t *build, X509 *cert)
     return 0;
 }
 
-static int linked(const dir_file_t *file, const X509_NAME *name)
+/* Does a link lead to it, as far as OpenSSL would look for that name? A file that was named itself (NULL) counts in any
+ * case. *ok becomes 0 if memory ends. */
+static int linked(const dir_file_t *file, const X509_NAME *name, int *ok)
 {
-    int ok = 1;
-    unsigned long hash = X509_NAME_hash_ex(name, NULL, NULL, &ok);
+    unsigned long hash = file ? X509_NAME_hash_ex(name, NULL, NULL, ok) : 0;
 
-    for (int i = 0; ok && i < file->links->nelts; i++) {
+    for (int i = 0; file && *ok && i < file->links->nelts; i++) {
         if (APR_ARRAY_IDX(file->links, i, unsigned long) == hash)
             return 1;
     }
-    return 0;
+    return !file;
 }
 
 static void warn_of_expired_ca(build_t *build, X509 *cert, const char *path, const sl_origin_t *origin, int *told)
@@ -146,7 +146,7 @@ static int take_certificates(build_t *build, const sl_pem_t *pem, int use, const
 
         if (use & FOR_NAMES)
             ok = add_name(build, X509_get_subject_name(cert));
-        if (!ok || !(use & FOR_STORE) || (file && !linked(file, X509_get_subject_name(cert))))
+        if (!ok || !(use & FOR_STORE) || !linked(file, X509_get_subject_name(cert), &ok))
             continue;
         ok = add_to_store(build, cert);
         warn_of_expired_ca(build, cert, path, origin, told);
@@ -188,7 +188,7 @@ static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, cons
         X509_CRL *crl = sk_X509_CRL_value(pem->crls, i);
 
         warn_of_expired_crl(build, crl, path, origin, told);
-        if (build->trust->store && (!file || linked(file, X509_CRL_get_issuer(crl))))
+        if (build->trust->store && linked(file, X509_CRL_get_issuer(crl), &ok))
             ok = add_crl(build->trust, crl);
     }
     return ok;
@@ -206,8 +206,9 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
                                 sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with CA certificates in PEM form");
     }
-    else if (status == APR_SUCCESS && (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
-                                       ((use & FOR_STORE) && !take_crls(build, &pem, path, NULL, origin, &told_crls)))) {
+    else if (status == APR_SUCCESS &&
+             (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
+              ((use & FOR_STORE) && !take_crls(build, &pem, path, NULL, origin, &told_crls)))) {
         status = sl_openssl_problem(why, path, "its certificates cannot be used");
     }
     if (status != APR_SUCCESS)
@@ -456,10 +457,14 @@ static STACK_OF(X509) *read_certificates(build_t *build, const char *path, const
 {
     STACK_OF(X509) *certificates = sl_pem_read_certificates(path, origin, build->scratch, build->problems);
 
-    if (!certificates && build->first_error == APR_SUCCESS)
+    int ok = certificates != NULL;
+
+    if (!ok && build->first_error == APR_SUCCESS)
         build->first_error = APR_EGENERAL;
-    for (int i = 0; i < sk_X509_num(certificates); i++)
-        sl_cert_settle(sk_X509_value(certificates, i));
+    for (int i = 0; ok && i < sk_X509_num(certificates); i++)
+        ok = sl_cert_settle(sk_X509_value(certificates, i));
+    if (certificates && !ok)
+        fail(build, NULL, origin, path, NULL, "memory ended");
     return certificates;
 }
 
@@ -541,11 +546,11 @@ static int fill_store(const sl_trust_t *trust, const sl_trust_source_t *source)
     int ok = 1;
 
     for (int i = 0; ok && i < sk_X509_num(trust->cas); i++) {
-        sl_cert_settle(sk_X509_value(trust->cas, i));
-        ok = X509_STORE_add_cert(trust->store, sk_X509_value(trust->cas, i));
+        ok = sl_cert_settle(sk_X509_value(trust->cas, i)) &&
+             X509_STORE_add_cert(trust->store, sk_X509_value(trust->cas, i));
     }
-    for (int i = 0; i < sk_X509_num(trust->responders); i++)
-        sl_cert_settle(sk_X509_value(trust->responders, i));
+    for (int i = 0; ok && i < sk_X509_num(trust->responders); i++)
+        ok = sl_cert_settle(sk_X509_value(trust->responders, i));
     for (int i = 0; ok && i < sk_X509_CRL_num(trust->crls); i++)
         ok = X509_STORE_add_crl(trust->store, sk_X509_CRL_value(trust->crls, i));
     return ok && look_up_in(trust->store, source->ca_path) && look_up_in(trust->store, source->crl_path);

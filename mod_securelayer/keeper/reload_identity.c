@@ -146,8 +146,7 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
     sl_identity_t *fresh = NULL, *old;
     check_t check = {what, NULL, NULL, apr_time_sec(sl_world_now(loop->world)), loop->scratch, why};
     sl_recall_t recall = {.phrases = what->phrases};
-    apr_status_t rv =
-        sl_loader_load(&fresh, &what->source, sl_phrases_answer, &recall, loop->scratch, warnings, why);
+    apr_status_t rv = sl_loader_load(&fresh, &what->source, sl_phrases_answer, &recall, loop->scratch, warnings, why);
 
     if (rv != APR_SUCCESS)
         return recall.failed ? stays_sealed(why) : rv;

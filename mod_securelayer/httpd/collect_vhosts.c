@@ -21,6 +21,7 @@
 #include "httpd/module_hooks.h"
 #include "httpd/phrases.h"
 #include "httpd/proxy_collect.h"
+#include "httpd/reload.h"
 #include "identity/identity_cache.h"
 #include "keeper/watch.h"
 #include "profile/profile_set.h"
@@ -411,7 +412,7 @@ static sl_dialog_t *make_dialog(const sl_collect_t *in, server_rec *main_server,
     const char *how = sl_settings_text(sl_config_of_server(main_server)->settings, SL_PASS_PHRASE_DIALOG);
     sl_dialog_t *dialog =
         sl_dialog_make(in->scratch, how ? how : "builtin", AP_SERVER_BASEVERSION, mode, tell_of_dialog, main_server);
-    sl_phrases_t *phrases = sl_remembered_phrases(main_server);
+    sl_phrases_t *phrases = sl_remembered_phrases(sl_reload_is_on(main_server));
 
     if (phrases)
         sl_dialog_keep(dialog, phrases);

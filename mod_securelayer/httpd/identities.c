@@ -156,7 +156,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
         if (rv != APR_SUCCESS)
             return rv;
         for (int i = 0; i < count; i++)
-            reload(pool, i, news, sl_remembered_phrases(main_server));
+            reload(pool, i, news, sl_remembered_phrases(1));
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);

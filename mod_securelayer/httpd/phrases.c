@@ -1,13 +1,11 @@
-/* Where the phrases are kept.  Asked for by collect_vhosts and identities; wiped in children, and by keeper_hooks in the
- * courier. */
+/* Where the phrases are kept.  Asked for by collect_vhosts and identities; wiped in children, and by keeper_hooks in
+ * the courier. */
 #include "httpd/phrases.h"
 
 #include <http_config.h>
 #include <http_main.h>
 
 #include <unistd.h>
-
-#include "httpd/reload.h"
 
 static pid_t owner;
 
@@ -24,9 +22,8 @@ static sl_phrases_t *find(int make)
     return phrases;
 }
 
-sl_phrases_t *sl_remembered_phrases(const server_rec *main_server)
+sl_phrases_t *sl_remembered_phrases(int is_wanted)
 {
-    int is_wanted = sl_reload_is_on(main_server);
     sl_phrases_t *phrases = find(is_wanted);
 
     owner = getpid();

@@ -78,14 +78,17 @@ static apr_array_header_t *protocols_of(conn_rec *c)
 static void set_session_key(sl_link_t *link, const sl_target_t *target, const char *address)
 {
     const apr_array_header_t *identities = target->outgoing->identities;
-    apr_uint64_t versions = 0;
+    apr_uint64_t versions = 0, trust_version = 0;
     const char *text;
 
     for (int i = 0; i < identities->nelts; i++)
         versions += sl_supply_version(sl_identities_supply(), APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id);
-    text = apr_psprintf(link->c->pool, "%pp\n%" APR_UINT64_T_FMT "\n%" APR_UINT64_T_FMT "\n%s\n%s\n%s",
-                        (const void *)target->outgoing, versions, target->trust ? target->trust->version : 0, address, target->name ? target->name : "",
-                        target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "");
+    if (target->trust)
+        trust_version = target->trust->version;
+    text =
+        apr_psprintf(link->c->pool, "%pp\n%" APR_UINT64_T_FMT "\n%" APR_UINT64_T_FMT "\n%s\n%s\n%s",
+                     (const void *)target->outgoing, versions, trust_version, address, target->name ? target->name : "",
+                     target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "");
     EVP_Digest(text, strlen(text), link->session_key, NULL, EVP_sha256(), NULL);
 }
 

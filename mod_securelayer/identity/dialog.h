@@ -24,8 +24,8 @@ typedef enum {
 typedef void (*sl_dialog_tell_t)(void *baton, const char *text);
 sl_dialog_t *sl_dialog_make(apr_pool_t *pool, const char *how, const char *server, sl_dialog_mode_t mode,
                             sl_dialog_tell_t tell, void *baton);
-/* What opens something is added to `phrases`, too. At a restart, when nobody is there to be asked on the terminal, those
- * that are there already are tried. */
+/* What opens something is added to `phrases`, too. At a restart, when nobody is there to be asked on the terminal,
+ * those that are there already are tried. */
 void sl_dialog_keep(sl_dialog_t *dialog, sl_phrases_t *phrases);
 /* Ends the program that answers, cleanses what was remembered. */
 void sl_dialog_close(sl_dialog_t *dialog);

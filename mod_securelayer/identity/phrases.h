@@ -1,7 +1,7 @@
 /* Pass phrases that opened keys at a start, for changed keys that nobody can be asked for while httpd runs.
  *
- * Filled by the parent, in a mapping that core dumps leave out; processes that are forked inherit it, and those that have
- * no business with it wipe their copy. Never freed: it outlasts restarts, and with them the module's code. */
+ * Filled by the parent, in a mapping that core dumps leave out; processes that are forked inherit it, and those that
+ * have no business with it wipe their copy. Never freed: it outlasts restarts, and with them the module's code. */
 #ifndef SL_IDENTITY_PHRASES_H
 #define SL_IDENTITY_PHRASES_H
 

@@ -178,7 +178,7 @@ static int add_crl(sl_trust_t *trust, X509_CRL *crl)
     return 0;
 }
 
-/* Takes the CRLs of a file; false if OpenSSL refuses one. `file` is NULL for one that was named itself: then all count. */
+/* Takes the CRLs of a file; false if OpenSSL refuses one. */
 static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, const dir_file_t *file,
                      const sl_origin_t *origin, int *told)
 {

@@ -1,7 +1,7 @@
 /* Trust into bytes and back.  keeper/reload_trust encodes, children decode.
  *
- * Four lists (CAs, names, CRLs, OCSP responders), each as its count and its elements; each element has its length before it. All
- * numbers have four bytes. */
+ * Four lists (CAs, names, CRLs, OCSP responders), each as its count and its elements; each element has its length
+ * before it. All numbers have four bytes. */
 #include "identity/trust_blob.h"
 
 #include "base/bytes.h"

@@ -20,7 +20,7 @@ typedef struct sl_section_t sl_section_t;
 typedef struct sl_board_t {
     sl_section_t *identities; /* one entry an identity, by its id: an identity/blob that is newer than the start's; NULL
                                  if nothing is reloaded */
-    sl_section_t *trusts; /* one entry a profile with CAs, of clients or backends: an identity/trust_blob; NULL if there are none */
+    sl_section_t *trusts; /* one entry a profile with CAs: an identity/trust_blob; NULL if there are none */
     sl_section_t *tickets; /* one entry: an sl_ticket_ring_t */
     sl_section_t *ticket_files; /* one entry a key file: an sl_ticket_ring_t; NULL if there are none */
     sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */

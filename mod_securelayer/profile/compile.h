@@ -34,7 +34,7 @@ typedef struct sl_profile_t {
     int check_expire;
     int must_staple;
     const sl_setting_t *pins; /* borrowed from the settings; NULL: none */
-    unsigned char scope[SL_SCOPE_SIZE]; /* SHA-256 of what decides about client certificates: part of the session scope */
+    unsigned char scope[SL_SCOPE_SIZE]; /* SHA-256 of what decides about client certificates; in the session scope */
 } sl_profile_t;
 
 /* How the connection layer gets its callbacks into every SSL_CTX; may be NULL (tests). */

@@ -1,5 +1,5 @@
-/* Whichever allocation of OpenSSL's fails, and whether others succeed after it: what is loaded, encoded or decoded is whole,
- * or there is nothing; nothing crashes and nothing leaks. */
+/* Whichever allocation of OpenSSL's fails, and whether others succeed after it: what is loaded, encoded or decoded is
+ * whole, or there is nothing; nothing crashes and nothing leaks. */
 #include "unit.h"
 
 #include "identity/blob.h"

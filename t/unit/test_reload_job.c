@@ -1,5 +1,5 @@
-/* Reloading: a change is taken once, half of one waits, what is refused is told once and tried again, however clocks are
- * set; a keeper that starts anew knows what the one before it has done. */
+/* Reloading: a change is taken once, half of one waits, what is refused is told once and tried again, however clocks
+ * are set; a keeper that starts anew knows what the one before it has done. */
 #include "keeper/reload_job.h"
 #include "unit.h"
 

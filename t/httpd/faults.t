@@ -149,12 +149,22 @@ is(() = $httpd->new_log =~ /SL0132: the process sl-(?:keeper|courier) /g, 8, '..
 cmp_ok(cpu($httpd->pid) - $spent, '<', 1 * slow(), '... nobody is busy with it');
 ok(stapled() || wait_until(\&stapled, 60 * slow()), '... nor is an answer lost');
 
+# ---- no descriptors in the parent ----
+
+$httpd->mark;
+ok(limit($httpd->pid, '--nofile=3:1024'), 'the parent may open no more');
+kill 'KILL', $httpd->helper('keeper');
+ok($httpd->wait_for_log(qr/SL0133: the process sl-keeper could not be started/, 20), '... so it has no other keeper, and says so');
+ok(limit($httpd->pid, '--nofile=1024:1024'), 'the shortage ends');
+ok($httpd->wait_for_log(qr/SL0190: the process sl-keeper could be started at last/, 30), '... and it has one again');
+is(() = $httpd->new_log =~ /SL0133/g, 1, '... which was told once');
+
 # ---- the parent's end ----
 
 $responder->mode('silent');
 my $asked = $responder->asked;
 install($one[6]);
-takes($one[6], 'one more');
+takes($one[6], 'one more', 60);
 ok(wait_until(sub { $responder->asked > $asked }, 20 * slow()), 'the courier waits for a responder that says nothing');
 my @left = ($httpd->children, map { $httpd->helper($_) } qw(keeper courier));
 my $port = $httpd->port('one');

@@ -29,7 +29,8 @@ sub find {
         my ($at, $rest) = ($map->{from}, '');
         while ($at < $map->{to}) {
             my $size = $map->{to} - $at > 1 << 20 ? 1 << 20 : $map->{to} - $at;
-            last if !sysseek($memory, $at, 0) || !sysread $memory, my $piece, $size;
+            my $piece;
+            last if !sysseek($memory, $at, 0) || !sysread($memory, $piece, $size);
             my $all = $rest . $piece;
             $count[$map->{kept_out}]++ while $all =~ /\Q$bytes\E/g;
             $rest = substr $all, -(length($bytes) - 1) if length $all >= length $bytes;

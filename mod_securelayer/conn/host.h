@@ -30,9 +30,9 @@ typedef struct sl_host_t {
      * NULL: there is none, or *trouble says why nobody knows. May wait for a process of ours, a second at most. May be
      * NULL: then nobody looks. */
     sl_identity_t *(*find_identity)(void *baton, const sl_vhost_t *vhost, const char *name, const char **trouble);
-    /* CAs and CRLs for client certificates that are newer than those of the virtual host's profile, with a reference
-     * for the caller; NULL: there are none. May be NULL. */
-    sl_trust_t *(*get_trust)(void *baton, const sl_vhost_t *vhost);
+    /* CAs and CRLs for client certificates that are newer than those of the virtual host's profile (trust_id), with a
+     * reference for the caller; NULL: there are none. May be NULL. */
+    sl_trust_t *(*get_trust)(void *baton, int trust_id);
     /* The certificate that answers an ACME tls-alpn-01 challenge for `name` (RFC 8737), with a reference for the
      * caller; NULL if nobody does. */
     sl_identity_t *(*answer_challenge)(void *baton, const char *name);

@@ -22,6 +22,8 @@
 void sl_conn_aim(sl_conn_t *conn, sl_target_t *target)
 {
     conn->target = target;
+    conn->trust = target->trust;
+    target->trust = NULL;
     conn->state = SL_STATE_START;
     conn->started = conn->began = sl_world_now(conn->host->world);
 }
@@ -51,7 +53,7 @@ static X509 *issuer_among(const STACK_OF(X509) *issuers, X509 *cert)
 /* Does one of the CAs that the backend names stand above the identity? */
 static int leads_to(const sl_identity_t *identity, const STACK_OF(X509_NAME) *names, const STACK_OF(X509) *issuers)
 {
-    X509 *cert = identity->leaf;
+    X509 *cert = identity->leaf, *above;
 
     for (int i = 0; i < sk_X509_num(identity->chain); i++) {
         if (is_named(names, sk_X509_value(identity->chain, i)))
@@ -60,7 +62,8 @@ static int leads_to(const sl_identity_t *identity, const STACK_OF(X509_NAME) *na
     for (int i = 0; cert && i < LONGEST_CHAIN; i++) {
         if (is_named(names, cert))
             return 1;
-        cert = issuer_among(issuers, cert);
+        above = issuer_among(issuers, cert);
+        cert = above ? above : issuer_among(identity->chain, cert);
     }
     return 0;
 }
@@ -396,7 +399,7 @@ int sl_connect_set_up(sl_conn_t *conn)
         ok = SSL_set_tlsext_host_name(ssl, target->name) == 1;
     if (profile->must_staple)
         ok = ok && SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp) == 1;
-    ok = ok && offer(ssl, target->alpn, conn->pool);
+    ok = ok && sl_step_use_trust(conn) && offer(ssl, target->alpn, conn->pool);
     if (target->session) { /* one that OpenSSL does not take costs a full handshake */
         (void)SSL_set_session(ssl, target->session);
         SSL_SESSION_free(target->session);

@@ -83,17 +83,18 @@ static void set_verification(sl_conn_t *conn)
 }
 
 /* The profile stays as it is; the connection is told of what is newer. */
+int sl_step_use_trust(const sl_conn_t *conn)
+{
+    return !conn->trust || (SSL_set1_verify_cert_store(conn->ssl, conn->trust->store) == 1 &&
+                            SSL_set1_chain_cert_store(conn->ssl, conn->trust->store) == 1);
+}
+
 static int use_newer_trust(sl_conn_t *conn)
 {
-    const sl_trust_t *trust;
-
-    conn->trust = conn->host->get_trust ? conn->host->get_trust(conn->baton, conn->vhost) : NULL;
-    trust = conn->trust;
-    if (!trust)
-        return 1;
-    SSL_set_client_CA_list(conn->ssl, SSL_dup_CA_list(trust->names));
-    return SSL_set1_verify_cert_store(conn->ssl, trust->store) == 1 &&
-           SSL_set1_chain_cert_store(conn->ssl, trust->store) == 1;
+    conn->trust = conn->host->get_trust ? conn->host->get_trust(conn->baton, conn->vhost->trust_id) : NULL;
+    if (conn->trust)
+        SSL_set_client_CA_list(conn->ssl, SSL_dup_CA_list(conn->trust->names));
+    return sl_step_use_trust(conn);
 }
 
 static int set_up(sl_conn_t *conn)

@@ -17,6 +17,8 @@ void sl_step_prepare(sl_conn_t *conn);
 sl_step_t sl_step_look(sl_conn_t *conn, int rv);
 /* The scope of the sessions that the connection makes from now on; 0 if OpenSSL fails (step_start.c). */
 int sl_step_set_scope(sl_conn_t *conn);
+/* Newer CAs and CRLs than the profile's, if the connection has some. False: OpenSSL has no memory. */
+int sl_step_use_trust(const sl_conn_t *conn);
 
 /* Of the virtual host, or of the side that connects to a backend (step_start.c). */
 const sl_profile_t *sl_step_profile(const sl_conn_t *conn);

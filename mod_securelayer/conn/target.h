@@ -13,6 +13,7 @@ typedef struct sl_target_t {
     const char *name;                  /* host name or IP address that is asked for and checked; NULL: none is known */
     const apr_array_header_t *alpn;    /* const char *: protocols to offer, best first; NULL: no ALPN */
     SSL_SESSION *session;              /* to resume; the connection takes the reference; NULL: none */
+    sl_trust_t *trust;                 /* newer CAs and CRLs than the profile's; likewise */
 } sl_target_t;
 
 #endif

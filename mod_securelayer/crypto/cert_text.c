@@ -393,9 +393,36 @@ apr_int64_t sl_cert_not_after(X509 *cert)
     return sl_openssl_time(X509_get0_notAfter(cert), &seconds) ? seconds : 0;
 }
 
-void sl_cert_settle(X509 *cert)
+/* A key that could not be decoded with the certificate stays away. If it can be decoded now, memory had ended. */
+static int has_lost_key(X509 *cert)
 {
-    (void)X509_check_purpose(cert, -1, 0);
-    (void)X509_get0_pubkey(cert);
+    unsigned char *der = NULL;
+    const unsigned char *at;
+    int length, lost;
+    EVP_PKEY *key;
+
+    if (X509_get0_pubkey(cert))
+        return 0;
+    length = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+    at = der;
+    key = length > 0 ? d2i_PUBKEY(NULL, &at, length) : NULL;
+    lost = !der || key;
+    EVP_PKEY_free(key);
+    OPENSSL_free(der);
+    return lost;
+}
+
+int sl_cert_settle(X509 *cert)
+{
+    int is_whole;
+    unsigned long code;
+
     ERR_clear_error();
+    (void)X509_check_purpose(cert, -1, 0);
+    is_whole = !has_lost_key(cert);
+    while ((code = ERR_get_error()) != 0) {
+        if (!ERR_SYSTEM_ERROR(code) && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE)
+            is_whole = 0;
+    }
+    return is_whole;
 }

@@ -48,8 +48,9 @@ apr_int64_t sl_cert_not_before(X509 *cert);
 apr_int64_t sl_cert_not_after(X509 *cert);
 
 /* Has OpenSSL compute what it otherwise computes at first use and keeps in the X509 (what its extensions say, its
- * public key). Certificates that several threads share are settled before they do, so that no two are the first. */
-void sl_cert_settle(X509 *cert);
+ * public key). Certificates that several threads share are settled before they do, so that no two are the first. False:
+ * memory ended, and the certificate can never be used. */
+int sl_cert_settle(X509 *cert);
 
 /* Registers the object identifiers that OpenSSL lacks (id-on-dnsSRV 1.3.6.1.5.5.7.8.7) once per process. */
 void sl_cert_text_init(void);

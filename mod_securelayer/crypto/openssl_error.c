@@ -51,17 +51,24 @@ const char *sl_openssl_error_take(apr_pool_t *pool)
     return best ? best : "no reason given";
 }
 
+static int is_memory(unsigned long code)
+{
+    return !ERR_SYSTEM_ERROR(code) && ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+}
+
 apr_status_t sl_openssl_problem(sl_problem_t *why, const char *object, const char *format, ...)
 {
     va_list args;
     const char *what;
+    apr_status_t status;
 
     if (!why || why->status != APR_SUCCESS) {
         ERR_clear_error();
         return sl_problem_set(why, APR_EGENERAL, object, "failed");
     }
+    status = is_memory(ERR_peek_error()) || is_memory(ERR_peek_last_error()) ? APR_ENOMEM : APR_EGENERAL;
     va_start(args, format);
     what = apr_pvsprintf(why->pool, format, args);
     va_end(args);
-    return sl_problem_set(why, APR_EGENERAL, object, "%s: %s", what, sl_openssl_error_take(why->pool));
+    return sl_problem_set(why, status, object, "%s: %s", what, sl_openssl_error_take(why->pool));
 }

@@ -50,23 +50,28 @@ static apr_status_t keep_certificate(job_t *job, X509 *cert)
 {
     if (!cert)
         return damaged(job);
-    if (sk_X509_num(job->pem->certificates) >= SL_PEM_ITEMS_MAX || !sk_X509_push(job->pem->certificates, cert)) {
+    if (sk_X509_num(job->pem->certificates) < SL_PEM_ITEMS_MAX) {
+        if (sk_X509_push(job->pem->certificates, cert) > 0)
+            return APR_SUCCESS;
         X509_free(cert);
-        return sl_problem_set(job->why, APR_ENOSPC, job->asker.object, "holds more than %d certificates",
-                              SL_PEM_ITEMS_MAX);
+        return MEMORY_ENDED(job);
     }
-    return APR_SUCCESS;
+    X509_free(cert);
+    return sl_problem_set(job->why, APR_ENOSPC, job->asker.object, "holds more than %d certificates", SL_PEM_ITEMS_MAX);
 }
 
 static apr_status_t keep_crl(job_t *job, X509_CRL *crl)
 {
     if (!crl)
         return damaged(job);
-    if (sk_X509_CRL_num(job->pem->crls) >= SL_PEM_ITEMS_MAX || !sk_X509_CRL_push(job->pem->crls, crl)) {
+    if (sk_X509_CRL_num(job->pem->crls) < SL_PEM_ITEMS_MAX) {
+        if (sk_X509_CRL_push(job->pem->crls, crl) > 0)
+            return APR_SUCCESS;
         X509_CRL_free(crl);
-        return sl_problem_set(job->why, APR_ENOSPC, job->asker.object, "holds more than %d CRLs", SL_PEM_ITEMS_MAX);
+        return MEMORY_ENDED(job);
     }
-    return APR_SUCCESS;
+    X509_CRL_free(crl);
+    return sl_problem_set(job->why, APR_ENOSPC, job->asker.object, "holds more than %d CRLs", SL_PEM_ITEMS_MAX);
 }
 
 static apr_status_t take_certificate(job_t *job, const element_t *element)
@@ -310,7 +315,8 @@ static apr_status_t read_blocks(job_t *job, const unsigned char *text, apr_size_
         if (found > 0)
             status = take_element(job, &element);
         else
-            status = sl_problem_set(job->why, APR_EGENERAL, job->asker.object, "%s", damage);
+            status =
+                damage ? sl_problem_set(job->why, APR_EGENERAL, job->asker.object, "%s", damage) : MEMORY_ENDED(job);
         if (status != APR_SUCCESS)
             sl_problem_while(job->why, "the %s%sPEM block that begins in line %d", block.label, *block.label ? " " : "",
                              line_number(text, block.start));

@@ -107,7 +107,7 @@ static const unsigned char *skip_headers(const unsigned char *body, const unsign
     return body;
 }
 
-static int decode_body(sl_pem_block_t *block, const unsigned char *body, const unsigned char *end)
+static int decode_body(sl_pem_block_t *block, const unsigned char *body, const unsigned char *end, const char **damage)
 {
     const unsigned char *data = skip_headers(body, end);
 
@@ -115,6 +115,7 @@ static int decode_body(sl_pem_block_t *block, const unsigned char *body, const u
     block->headers_length = (apr_size_t)(data - body);
     block->der_size = (apr_size_t)(end - data) / 4 * 3 + 3;
     block->der = OPENSSL_malloc(block->der_size);
+    *damage = block->der ? "is damaged: it is not base64" : NULL;
     if (block->der && sl_base64_decode(block->der, &block->der_length, data, (apr_size_t)(end - data)))
         return 1;
     sl_pem_block_clear(block);
@@ -144,8 +145,7 @@ int sl_pem_block_next(sl_reader_t *text, sl_pem_block_t *block, const char **dam
         *damage = "ends with a line that does not match its BEGIN line";
         return -1;
     }
-    *damage = "is damaged: it is not base64";
-    return decode_body(block, body, line.start) ? 1 : -1;
+    return decode_body(block, body, line.start, damage) ? 1 : -1;
 }
 
 void sl_pem_block_clear(sl_pem_block_t *block)

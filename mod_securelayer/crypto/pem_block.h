@@ -20,7 +20,8 @@ typedef struct sl_pem_block_t {
 } sl_pem_block_t;
 
 /* The next block of `text`: 1 if there is one (the caller clears it), 0 if there is none, -1 if what begins at
- * block->start is damaged; `*damage` then says how ("does not end") and nothing is to be cleared. */
+ * block->start is damaged; `*damage` then says how ("does not end"), NULL if memory ended, and nothing is to be
+ * cleared. */
 int sl_pem_block_next(sl_reader_t *text, sl_pem_block_t *block, const char **damage);
 void sl_pem_block_clear(sl_pem_block_t *block);
 

@@ -12,6 +12,7 @@
 
 #include <apr_strings.h>
 #include <openssl/x509_vfy.h>
+#include <string.h>
 
 #include "crypto/cert_text.h"
 #include "httpd/module_config.h"
@@ -25,6 +26,11 @@ static sl_answers_t *answers; /* of this child; NULL if no virtual host asks */
 static const sl_profile_t *profile_of(const sl_link_t *link)
 {
     return link->outgoing ? link->outgoing->profile : link->tls->vhost->profile;
+}
+
+static const sl_trust_t *trust_of(const sl_link_t *link)
+{
+    return link->tls->trust ? link->tls->trust : profile_of(link)->trust;
 }
 
 /* How responders are asked; what the virtual host says of the certificates of clients is not for those of backends. */
@@ -71,7 +77,7 @@ static void fill(sl_ask_t *ask, const sl_link_t *link)
     ask->rules.skew = sl_settings_number(settings, SL_OCSP_SKEW);
     ask->rules.max_age = sl_settings_number(settings, SL_OCSP_MAX_AGE);
     ask->rules.unsigned_ok = !link->outgoing && sl_settings_number(settings, SL_OCSP_NO_VERIFY) != 0;
-    ask->rules.responders = profile_of(link)->ocsp_responders;
+    ask->rules.responders = trust_of(link)->responders;
 }
 
 static long judge(sl_ocsp_status_t status, const char *url, const char **words, apr_pool_t *pool)
@@ -82,14 +88,26 @@ static long judge(sl_ocsp_status_t status, const char *url, const char **words, 
     return status == SL_OCSP_REVOKED ? X509_V_ERR_CERT_REVOKED : X509_V_ERR_APPLICATION_VERIFICATION;
 }
 
+/* Responders that are believed no more take their answers along. */
+static void make_scope(unsigned char *scope, const sl_link_t *link)
+{
+    apr_uint64_t version = trust_of(link)->version;
+
+    memcpy(scope, profile_of(link)->scope, SL_SCOPE_SIZE);
+    for (apr_size_t i = 0; i < sizeof(version); i++)
+        scope[i] ^= (unsigned char)(version >> (8 * i));
+}
+
 static long ask_responder(sl_link_t *link, sl_ask_t *ask, const char **words, apr_pool_t *scratch)
 {
     sl_problem_t *why = sl_problem_make(scratch);
+    unsigned char scope[SL_SCOPE_SIZE];
     sl_ocsp_status_t status;
     int asked;
 
     fill(ask, link);
-    if (sl_answers_get(answers, &status, profile_of(link)->scope, ask, &asked, scratch, why) == APR_SUCCESS)
+    make_scope(scope, link);
+    if (sl_answers_get(answers, &status, scope, ask, &asked, scratch, why) == APR_SUCCESS)
         return judge(status, ask->url, words, link->c->pool);
     *words = apr_pstrcat(link->c->pool, "no OCSP answer about it: ", sl_problem_text(why, scratch), NULL);
     if (asked)

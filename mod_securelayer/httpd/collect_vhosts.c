@@ -21,7 +21,9 @@
 #include "httpd/identities.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
+#include "httpd/phrases.h"
 #include "httpd/proxy_collect.h"
+#include "httpd/reload.h"
 #include "identity/identity_cache.h"
 #include "keeper/watch.h"
 #include "profile/profile_set.h"
@@ -459,8 +461,13 @@ static void tell_of_dialog(void *baton, const char *text)
 static sl_dialog_t *make_dialog(const sl_collect_t *in, server_rec *main_server, sl_dialog_mode_t mode)
 {
     const char *how = sl_settings_text(sl_config_of_server(main_server)->settings, SL_PASS_PHRASE_DIALOG);
+    sl_dialog_t *dialog =
+        sl_dialog_make(in->scratch, how ? how : "builtin", AP_SERVER_BASEVERSION, mode, tell_of_dialog, main_server);
+    sl_phrases_t *phrases = sl_remembered_phrases(sl_reload_is_on(main_server));
 
-    return sl_dialog_make(in->scratch, how ? how : "builtin", AP_SERVER_BASEVERSION, mode, tell_of_dialog, main_server);
+    if (phrases)
+        sl_dialog_keep(dialog, phrases);
+    return dialog;
 }
 
 void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,

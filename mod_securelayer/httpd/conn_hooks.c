@@ -102,10 +102,10 @@ static sl_identity_t *find_identity(void *baton, const sl_vhost_t *vhost, const 
     return sl_directories_find(link->c, vhost, name, trouble);
 }
 
-static sl_trust_t *get_trust(void *baton, const sl_vhost_t *vhost)
+static sl_trust_t *get_trust(void *baton, int trust_id)
 {
     (void)baton;
-    return sl_trusts_get(vhost);
+    return sl_trusts_get(trust_id);
 }
 
 static sl_identity_t *answer_challenge(void *baton, const char *name)

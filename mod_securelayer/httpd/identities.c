@@ -10,6 +10,7 @@
 #include "httpd/counters.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/phrases.h"
 #include "httpd/reload.h"
 #include "identity/shared_certs.h"
 #include "keeper/expiry_job.h"
@@ -132,7 +133,7 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
 
 /* ---- starting ---- */
 
-static void reload(apr_pool_t *pool, int id, sl_section_t *news)
+static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrases_t *phrases)
 {
     sl_identity_record_t *record = nth(id);
     sl_reload_identity_t *what;
@@ -150,6 +151,7 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news)
     what->names = record->names;
     what->supply = supply;
     what->news = news;
+    what->phrases = phrases;
     item->name = apr_pstrcat(pool, "the certificate ", record->source.certificate, NULL);
     item->stamp = record->stamp;
     item->load = sl_reload_identity;
@@ -169,7 +171,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
         if (rv != APR_SUCCESS)
             return rv;
         for (int i = 0; i < count; i++)
-            reload(pool, i, news);
+            reload(pool, i, news, sl_remembered_phrases(1));
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);

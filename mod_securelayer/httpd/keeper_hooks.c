@@ -21,14 +21,16 @@
 #endif
 
 #include "httpd/module_config.h"
+#include "httpd/phrases.h"
 
 APLOG_USE_MODULE(sl);
 
 /* One that dies young waits before it works again: a second, two, four, at most so many. */
 #define LONGEST_PAUSE 60
 #define YOUNG apr_time_from_sec(60)
-/* How long one may take to end. */
-#define PATIENCE apr_time_from_sec(5)
+/* How long one may take to end, in looks after it. */
+#define LOOKS 1000
+#define LOOK_PAUSE 5000
 
 typedef struct sl_process_t {
     const char *name; /* at most 15 characters */
@@ -42,6 +44,7 @@ typedef struct sl_process_t {
     int runs, watched;
     apr_time_t started;
     int deaths; /* in a row, of those who died young */
+    int lacking; /* there should be one, and it can't be started */
 } sl_process_t;
 
 static sl_process_t helpers[SL_HELPERS] = {
@@ -77,6 +80,13 @@ static apr_interval_time_t pause_of(const sl_process_t *helper)
     return apr_time_from_sec(seconds < LONGEST_PAUSE ? seconds : LONGEST_PAUSE);
 }
 
+/* What APR calls when memory ends: the next one may be better off. */
+static int give_up(int status)
+{
+    (void)status;
+    _exit(1);
+}
+
 /* Never returns. What belongs to httpd is left as it is: no cleanup of its pools may run here, with root's rights. */
 static void live(sl_process_t *helper)
 {
@@ -84,7 +94,7 @@ static void live(sl_process_t *helper)
 
     ap_close_listeners(); /* else nobody could listen there after the server ended */
     memset(&loop, 0, sizeof(loop));
-    apr_pool_create_unmanaged_ex(&loop.pool, NULL, NULL);
+    apr_pool_create_unmanaged_ex(&loop.pool, give_up, NULL);
     apr_pool_create(&loop.scratch, loop.pool);
     loop.world = sl_world_real();
     loop.say = say;
@@ -96,6 +106,8 @@ static void live(sl_process_t *helper)
 #ifdef __linux__
     prctl(PR_SET_NAME, helper->name);
 #endif
+    if (helper->drops_rights)
+        sl_remembered_phrases_forget();
     if (helper->drops_rights && ap_run_drop_privileges(loop.pool, helper->server) != OK)
         _exit(1);
     sl_loop_catch_signals(&loop);
@@ -137,7 +149,7 @@ static void note_death(sl_process_t *helper, apr_wait_t status)
     sl_helper_health_died(number_of(helper));
     if (server_ends())
         return;
-    helper->deaths = apr_time_now() - helper->started < YOUNG ? helper->deaths + 1 : 0;
+    helper->deaths = apr_time_now() - helper->started - pause_of(helper) < YOUNG ? helper->deaths + 1 : 0;
     ap_log_error(APLOG_MARK, APLOG_WARNING, 0, helper->server,
                  "SL0132: the process %s (%" APR_PID_T_FMT ") ended with status %d, a new one takes its place",
                  helper->name, helper->process.pid, (int)status);
@@ -158,6 +170,18 @@ static void maintain(int reason, void *baton, apr_wait_t status)
         unwatch(helper);
 }
 
+/* It is tried again from time to time, and told once. */
+static void tell_of_lack(sl_process_t *helper, apr_status_t rv)
+{
+    close(helper->end[0]);
+    close(helper->end[1]);
+    if (!helper->lacking)
+        ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server,
+                     "SL0133: the process %s could not be started; until it can be, nothing that changes is noticed",
+                     helper->name);
+    helper->lacking = 1;
+}
+
 static void start(sl_process_t *helper)
 {
     apr_status_t rv;
@@ -165,16 +189,20 @@ static void start(sl_process_t *helper)
     helper->parent = getpid();
     helper->started = apr_time_now();
     sl_helper_health_begin(number_of(helper));
+    helper->end[0] = helper->end[1] = -1;
     rv = pipe(helper->end) ? errno : apr_proc_fork(&helper->process, helper->pool);
     if (rv == APR_INCHILD) {
         close(helper->end[1]);
         live(helper);
     }
     if (rv != APR_INPARENT) {
-        ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server, "SL0133: the process %s could not be started",
-                     helper->name);
+        tell_of_lack(helper, rv);
         return;
     }
+    if (helper->lacking)
+        ap_log_error(APLOG_MARK, APLOG_NOTICE, 0, helper->server, "SL0190: the process %s could be started at last",
+                     helper->name);
+    helper->lacking = 0;
     close(helper->end[0]);
     fcntl(helper->end[1], F_SETFD, FD_CLOEXEC);
     helper->runs = helper->watched = 1;
@@ -189,17 +217,13 @@ static int has_ended(const sl_process_t *helper)
 
 static void await_end(const sl_process_t *helper)
 {
-    apr_time_t until = apr_time_now() + PATIENCE;
-
-    while (!has_ended(helper)) {
-        if (apr_time_now() < until) {
-            apr_sleep(5000);
-            continue;
-        }
-        if (kill(helper->process.pid, SIGKILL) == 0)
-            waitpid(helper->process.pid, NULL, 0);
-        return;
+    for (int i = 0; i < LOOKS; i++) {
+        if (has_ended(helper))
+            return;
+        apr_sleep(LOOK_PAUSE);
     }
+    if (kill(helper->process.pid, SIGKILL) == 0)
+        waitpid(helper->process.pid, NULL, 0);
 }
 
 /* Runs in the parent when the configuration goes. A child that ends comes here as well, and leaves them alone. */
@@ -226,7 +250,7 @@ static apr_status_t end_all(void *unused)
             helpers[i].runs = 0;
         }
         helpers[i].jobs = NULL;
-        helpers[i].deaths = 0;
+        helpers[i].deaths = helpers[i].lacking = 0;
     }
     memset(&board, 0, sizeof(board));
     return APR_SUCCESS;
@@ -260,8 +284,21 @@ static int start_all(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch
     return OK;
 }
 
+/* The parent comes by every few seconds. */
+static int start_lacking(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool;
+    (void)s;
+    for (int i = 0; i < SL_HELPERS; i++) {
+        if (helpers[i].lacking && maker == getpid() && !server_ends())
+            start(&helpers[i]);
+    }
+    return DECLINED;
+}
+
 void sl_keeper_hooks_register(apr_pool_t *pool)
 {
     (void)pool;
+    ap_hook_monitor(start_lacking, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(start_all, NULL, NULL, APR_HOOK_REALLY_LAST);
 }

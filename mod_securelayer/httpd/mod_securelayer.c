@@ -17,6 +17,7 @@
 #include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/phrases.h"
 #include "httpd/proxy.h"
 #include "httpd/proxy_hooks.h"
 #include "httpd/request_check.h"
@@ -34,6 +35,7 @@ static void register_hooks(apr_pool_t *pool)
     sl_keeper_hooks_register(pool);
     sl_identities_register(pool);
     sl_directories_register(pool);
+    sl_phrases_register(pool);
     sl_trusts_register(pool);
     sl_dumps_register(pool);
     sl_conn_hooks_register(pool);

@@ -15,6 +15,7 @@
 #include "httpd/log.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
+#include "httpd/trusts.h"
 #include "resume/client_sessions.h"
 
 APLOG_USE_MODULE(sl);
@@ -73,18 +74,21 @@ static apr_array_header_t *protocols_of(conn_rec *c)
 }
 
 /* All that makes two connections to a backend alike; a certificate that was renewed is another one, and its version has
- * grown. */
+ * grown, as has that of newer CAs and CRLs: a resumed handshake does not look at them. */
 static void set_session_key(sl_link_t *link, const sl_target_t *target, const char *address)
 {
     const apr_array_header_t *identities = target->outgoing->identities;
-    apr_uint64_t versions = 0;
+    apr_uint64_t versions = 0, trust_version = 0;
     const char *text;
 
     for (int i = 0; i < identities->nelts; i++)
         versions += sl_supply_version(sl_identities_supply(), APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id);
-    text = apr_psprintf(link->c->pool, "%pp\n%" APR_UINT64_T_FMT "\n%s\n%s\n%s", (const void *)target->outgoing,
-                        versions, address, target->name ? target->name : "",
-                        target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "");
+    if (target->trust)
+        trust_version = target->trust->version;
+    text =
+        apr_psprintf(link->c->pool, "%pp\n%" APR_UINT64_T_FMT "\n%" APR_UINT64_T_FMT "\n%s\n%s\n%s",
+                     (const void *)target->outgoing, versions, trust_version, address, target->name ? target->name : "",
+                     target->alpn ? apr_array_pstrcat(link->c->pool, target->alpn, ',') : "");
     EVP_Digest(text, strlen(text), link->session_key, NULL, EVP_sha256(), NULL);
 }
 
@@ -101,6 +105,7 @@ void sl_proxy_aim(sl_link_t *link)
     target->alpn = protocols_of(c);
     target->backend =
         target->name ? apr_psprintf(c->pool, "%s (%s)", ap_escape_logitem(c->pool, target->name), address) : address;
+    target->trust = sl_trusts_get(link->outgoing->trust_id);
     set_session_key(link, target, address);
     if (sessions)
         target->session = sl_client_sessions_take(sessions, link->session_key, apr_time_sec(apr_time_now()));

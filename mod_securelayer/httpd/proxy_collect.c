@@ -35,6 +35,7 @@ typedef struct side_t {
 } side_t;
 
 static int asks_responders;
+static apr_array_header_t *outgoings; /* of sl_outgoing_t *, in the configuration's pool */
 
 /* ---- certificates that backends may ask for ---- */
 
@@ -53,7 +54,7 @@ static void add_issuer(const side_t *side, X509 *cert)
         outgoing->issuers = sk_X509_new_null();
         apr_pool_cleanup_register(side->in->pool, outgoing, free_issuers, apr_pool_cleanup_null);
     }
-    sl_cert_settle(cert);
+    (void)sl_cert_settle(cert);
     X509_STORE_add_cert(SSL_CTX_get_cert_store(outgoing->profile->ctx), cert);
     if (!sk_X509_push(outgoing->issuers, cert))
         X509_free(cert);
@@ -75,7 +76,8 @@ static const char *chain_file_of(const side_t *side)
 
 static void add_chain_file(const side_t *side)
 {
-    const char *path = chain_file_of(side);
+    const sl_trust_t *trust = side->outgoing->profile->trust;
+    const char *path = trust && trust->store ? NULL : chain_file_of(side); /* else the trust has read it */
     sl_origin_t origin = sl_settings_origin(side->settings, SL_PROXY_CHAIN_FILE);
     STACK_OF(X509) *certificates =
         path ? sl_pem_read_certificates(path, &origin, side->in->scratch, side->in->problems) : NULL;
@@ -171,9 +173,12 @@ static sl_outgoing_t *make_outgoing(const pass_t *pass, const sl_settings_t *set
     side_t side = {pass->in, s, settings, outgoing, 0};
 
     outgoing->id = id;
+    outgoing->settings = settings;
     outgoing->profile = profile;
+    outgoing->trust_id = -1;
     outgoing->identities = apr_array_make(pass->in->pool, 1, sizeof(sl_identity_ref_t));
     take_identities(&side);
+    APR_ARRAY_PUSH(outgoings, sl_outgoing_t *) = outgoing;
     if (pass->in->ask_modules && !sl_module_hooks_init_server(s, pass->in->pool, 1, profile->ctx))
         sl_problems_add(pass->in->problems, SL_PROBLEM_ERROR, "SL0175", NULL, id, "See the messages of that module",
                         "another module does not let it start");
@@ -219,6 +224,7 @@ void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
     pass_t pass = {in, sl_profile_set_make_client(in->pool, in->now, sl_connect_prepare), apr_hash_make(in->scratch)};
 
     asks_responders = 0;
+    outgoings = apr_array_make(in->pool, 4, sizeof(sl_outgoing_t *));
     if (in->ask_modules && sl_module_hooks_has("init_server"))
         sl_profile_set_keep_apart(pass.profiles);
     for (server_rec *s = main_server; s; s = s->next) {
@@ -234,6 +240,11 @@ void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server)
 
         collect_side(&pass, section->dir, all, section->server, section->name);
     }
+}
+
+const apr_array_header_t *sl_proxy_outgoings(void)
+{
+    return outgoings;
 }
 
 int sl_proxy_asks_responders(void)

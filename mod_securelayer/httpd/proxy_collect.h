@@ -27,6 +27,8 @@ typedef struct sl_proxy_collect_t {
 
 /* Gives each server and section that has SSLProxyEngine on its sl_outgoing_t. */
 void sl_proxy_collect(const sl_proxy_collect_t *in, server_rec *main_server);
+/* Of the last pass, in the parent: sl_outgoing_t *. */
+const apr_array_header_t *sl_proxy_outgoings(void);
 /* Has any of them SecureLayerProxyOCSP on? In every process. */
 int sl_proxy_asks_responders(void);
 

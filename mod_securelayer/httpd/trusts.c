@@ -13,19 +13,20 @@
 
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
+#include "httpd/proxy_collect.h"
 #include "httpd/reload.h"
 #include "identity/trust_blob.h"
 #include "keeper/reload_trust.h"
 
-/* One for each profile with CAs. */
-typedef struct newest_t {
-    sl_trust_t *trust; /* NULL: none is newer than the start's */
-    apr_uint64_t version;
-} newest_t;
+/* One for each profile with CAs, of clients or of backends. */
+typedef struct record_t {
+    sl_reload_trust_t what;
+    const sl_outgoing_t *outgoing; /* NULL: it is for client certificates */
+} record_t;
 
-static apr_array_header_t *records; /* of sl_reload_trust_t *; NULL: none */
+static apr_array_header_t *records; /* of record_t *; NULL: none */
 static apr_thread_mutex_t *lock;    /* of the child */
-static newest_t *newest;            /* of the child, one for each record; never freed */
+static sl_trust_t **newest;         /* of the child, one for each record; NULL: none is newer than the start's */
 
 static apr_status_t forget(void *unused)
 {
@@ -44,57 +45,80 @@ static void add_path(sl_reload_item_t *item, const char *path)
         item->paths[i] = path;
 }
 
-static sl_reload_trust_t *make_record(apr_pool_t *pool, const sl_vhost_t *vhost)
+/* The profile that has no CAs has nothing to reload. */
+static int has_cas(const sl_profile_t *profile)
 {
-    sl_reload_trust_t *record = apr_pcalloc(pool, sizeof(*record));
+    return profile->trust && profile->trust->store;
+}
 
-    unsigned char *bytes;
+static record_t *make_record(apr_pool_t *pool, const sl_profile_t *profile, const sl_outgoing_t *outgoing)
+{
+    record_t *record = apr_pcalloc(pool, sizeof(*record));
     apr_size_t length;
+    unsigned char *bytes = sl_trust_encode(profile->trust, &length);
 
-    sl_profile_trust_source(&record->source, vhost->settings);
-    bytes = sl_trust_encode(vhost->profile->trust, &length);
     if (bytes)
-        (void)EVP_Digest(bytes, length, record->digest, NULL, EVP_sha256(), NULL);
+        (void)EVP_Digest(bytes, length, record->what.digest, NULL, EVP_sha256(), NULL);
     OPENSSL_free(bytes);
-    record->id = records->nelts;
-    APR_ARRAY_PUSH(records, sl_reload_trust_t *) = record;
+    record->what.id = records->nelts;
+    record->outgoing = outgoing;
+    APR_ARRAY_PUSH(records, record_t *) = record;
     return record;
 }
 
-static void reload(apr_pool_t *pool, sl_reload_trust_t *record, sl_section_t *news)
+static void reload(apr_pool_t *pool, record_t *record, sl_section_t *news)
 {
-    const sl_trust_source_t *source = &record->source;
+    const sl_trust_source_t *source = &record->what.source;
     sl_reload_item_t *item = sl_reload_add(pool);
 
-    record->news = news;
+    record->what.news = news;
     add_path(item, source->ca_file);
     add_path(item, source->ca_path);
     add_path(item, source->names_file);
     add_path(item, source->names_path);
     add_path(item, source->crl_file);
     add_path(item, source->crl_path);
-    item->name = apr_pstrcat(pool, "what client certificates are checked against (", item->paths[0],
-                             item->paths[1] ? ", ..." : "", ")", NULL);
+    add_path(item, source->chain_file);
+    add_path(item, source->responder_file);
+    item->name = apr_pstrcat(pool, "what ", record->outgoing ? "backends" : "client certificates",
+                             " are checked against (", item->paths[0], item->paths[1] ? ", ..." : "", ")", NULL);
     item->load = sl_reload_trust; /* once in any case: the files may have changed since they were read */
-    item->baton = record;
+    item->baton = &record->what;
 }
 
-static void number_all(apr_pool_t *pool, server_rec *main_server)
+static void number_clients(apr_pool_t *pool, server_rec *main_server)
 {
     apr_hash_t *known = apr_hash_make(pool); /* profile -> record */
 
     for (server_rec *s = main_server; s; s = s->next) {
         sl_vhost_t *vhost = sl_config_of_server(s)->vhost;
-        sl_reload_trust_t *record;
+        record_t *record;
 
-        if (!vhost || !vhost->profile->trust || !vhost->profile->trust->store)
+        if (!vhost || !has_cas(vhost->profile))
             continue;
         record = apr_hash_get(known, &vhost->profile, sizeof(vhost->profile));
         if (!record) {
-            record = make_record(pool, vhost);
+            record = make_record(pool, vhost->profile, NULL);
+            sl_profile_trust_source(&record->what.source, vhost->settings);
             apr_hash_set(known, &vhost->profile, sizeof(vhost->profile), record);
         }
-        vhost->trust_id = record->id;
+        vhost->trust_id = record->what.id;
+    }
+}
+
+static void number_backends(apr_pool_t *pool)
+{
+    const apr_array_header_t *all = sl_proxy_outgoings();
+
+    for (int i = 0; all && i < all->nelts; i++) {
+        sl_outgoing_t *outgoing = APR_ARRAY_IDX(all, i, sl_outgoing_t *);
+        record_t *record;
+
+        if (!has_cas(outgoing->profile))
+            continue;
+        record = make_record(pool, outgoing->profile, outgoing);
+        sl_profile_client_trust_source(&record->what.source, outgoing->settings);
+        outgoing->trust_id = record->what.id;
     }
 }
 
@@ -103,55 +127,73 @@ apr_status_t sl_trusts_start(apr_pool_t *pool, server_rec *main_server, sl_probl
     sl_section_t **news = &sl_keeper_hooks_board()->trusts;
     apr_status_t rv;
 
-    records = apr_array_make(pool, 4, sizeof(sl_reload_trust_t *));
+    records = apr_array_make(pool, 4, sizeof(record_t *));
     apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
     if (!sl_reload_is_on(main_server))
         return APR_SUCCESS;
-    number_all(pool, main_server);
+    number_clients(pool, main_server);
+    number_backends(pool);
     if (!records->nelts)
         return APR_SUCCESS;
     rv = sl_section_make_large(news, pool, records->nelts, SL_TRUST_SIZE_MAX, 262144, why);
     for (int i = 0; rv == APR_SUCCESS && i < records->nelts; i++)
-        reload(pool, APR_ARRAY_IDX(records, i, sl_reload_trust_t *), *news);
+        reload(pool, APR_ARRAY_IDX(records, i, record_t *), *news);
     return rv;
 }
 
 /* ---- in a child ---- */
 
-static sl_trust_t *read_board(const sl_reload_trust_t *record, apr_uint64_t *version)
+/* What the files of our own certificates hold besides is no file of CAs, and stays as at the start. */
+static int add_issuers(const record_t *record, const sl_trust_t *trust)
 {
+    const STACK_OF(X509) *issuers = record->outgoing ? record->outgoing->issuers : NULL;
+    int ok = 1;
+
+    for (int i = 0; ok && i < sk_X509_num(issuers); i++)
+        ok = X509_STORE_add_cert(trust->store, sk_X509_value(issuers, i)) == 1;
+    return ok;
+}
+
+static sl_trust_t *read_board(const record_t *record)
+{
+    const sl_reload_trust_t *what = &record->what;
     unsigned char *bytes = OPENSSL_malloc(SL_TRUST_SIZE_MAX);
-    apr_size_t length = bytes ? sl_section_read(record->news, record->id, bytes, SL_TRUST_SIZE_MAX, version) : 0;
-    sl_trust_t *trust = length ? sl_trust_decode(bytes, length, &record->source) : NULL;
+    apr_uint64_t version;
+    apr_size_t length = bytes ? sl_section_read(what->news, what->id, bytes, SL_TRUST_SIZE_MAX, &version) : 0;
+    sl_trust_t *trust = length ? sl_trust_decode(bytes, length, &what->source) : NULL;
 
     OPENSSL_free(bytes);
+    if (trust && !add_issuers(record, trust)) {
+        sl_trust_release(trust);
+        return NULL;
+    }
+    if (trust)
+        trust->version = version;
     return trust;
 }
 
-static void refresh(const sl_reload_trust_t *record, newest_t *now, apr_uint64_t version)
+static void refresh(const record_t *record, sl_trust_t **now)
 {
-    sl_trust_t *fresh = read_board(record, &version);
+    sl_trust_t *fresh = read_board(record);
 
     if (!fresh) /* no memory: the next connection tries again */
         return;
-    sl_trust_release(now->trust);
-    now->trust = fresh;
-    now->version = version;
+    sl_trust_release(*now);
+    *now = fresh;
 }
 
-sl_trust_t *sl_trusts_get(const sl_vhost_t *vhost)
+sl_trust_t *sl_trusts_get(int id)
 {
-    const sl_reload_trust_t *record =
-        vhost->trust_id >= 0 && lock ? APR_ARRAY_IDX(records, vhost->trust_id, sl_reload_trust_t *) : NULL;
-    apr_uint64_t version = record ? sl_section_version(record->news, record->id) : 0;
+    const record_t *record = id >= 0 && lock ? APR_ARRAY_IDX(records, id, record_t *) : NULL;
+    apr_uint64_t version = record ? sl_section_version(record->what.news, id) : 0;
     sl_trust_t *trust;
 
     if (!version)
         return NULL;
     apr_thread_mutex_lock(lock);
-    if (newest[record->id].version != version)
-        refresh(record, &newest[record->id], version);
-    trust = newest[record->id].trust;
+    if (!newest[id] || newest[id]->version != version)
+        refresh(record, &newest[id]);
+    trust = newest[id];
     if (trust)
         sl_trust_retain(trust);
     apr_thread_mutex_unlock(lock);

@@ -29,6 +29,7 @@ struct sl_dialog_t {
     sl_dialog_tell_t tell;
     void *baton;
     apr_array_header_t *phrases; /* of char *, each opened something */
+    sl_phrases_t *kept;          /* NULL: nothing is, beyond this dialog */
     int introduced;
     apr_pool_t *program_pool; /* of the program behind '|'; NULL while there is none */
     apr_proc_t program;
@@ -47,6 +48,15 @@ sl_dialog_t *sl_dialog_make(apr_pool_t *pool, const char *how, const char *serve
     dialog->baton = baton;
     dialog->phrases = apr_array_make(pool, 2, sizeof(char *));
     return dialog;
+}
+
+void sl_dialog_keep(sl_dialog_t *dialog, sl_phrases_t *phrases)
+{
+    int is_alone = dialog->mode == SL_DIALOG_RESTART && !strcmp(dialog->how, "builtin");
+
+    dialog->kept = phrases;
+    for (const char *phrase = NULL; is_alone && (phrase = sl_phrases_next(phrases, phrase)) != NULL;)
+        APR_ARRAY_PUSH(dialog->phrases, char *) = OPENSSL_strdup(phrase);
 }
 
 static void forget(char *phrase)
@@ -399,6 +409,8 @@ static void remember(sl_question_t *question)
 
     if (!question->last || sl_key_uri_is(question->object))
         return;
+    if (dialog->kept)
+        sl_phrases_add(dialog->kept, question->last);
     for (int i = 0; i < dialog->phrases->nelts; i++) {
         if (!strcmp(APR_ARRAY_IDX(dialog->phrases, i, char *), question->last))
             return;

@@ -9,6 +9,7 @@
 #define SL_IDENTITY_DIALOG_H
 
 #include "base/problem.h"
+#include "identity/phrases.h"
 
 typedef struct sl_dialog_t sl_dialog_t;
 
@@ -23,6 +24,9 @@ typedef enum {
 typedef void (*sl_dialog_tell_t)(void *baton, const char *text);
 sl_dialog_t *sl_dialog_make(apr_pool_t *pool, const char *how, const char *server, sl_dialog_mode_t mode,
                             sl_dialog_tell_t tell, void *baton);
+/* What opens something is added to `phrases`, too. At a restart, when nobody is there to be asked on the terminal,
+ * those that are there already are tried. */
+void sl_dialog_keep(sl_dialog_t *dialog, sl_phrases_t *phrases);
 /* Ends the program that answers, cleanses what was remembered. */
 void sl_dialog_close(sl_dialog_t *dialog);
 

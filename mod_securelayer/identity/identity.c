@@ -16,9 +16,18 @@
 #define WARN_DAYS 14
 #define NAMES_SHOWN 5
 
+static int settle_all(X509 *leaf, const STACK_OF(X509) *chain)
+{
+    int ok = sl_cert_settle(leaf);
+
+    for (int i = 0; ok && i < sk_X509_num(chain); i++)
+        ok = sl_cert_settle(sk_X509_value(chain, i));
+    return ok;
+}
+
 sl_identity_t *sl_identity_new(X509 *leaf, STACK_OF(X509) *chain, EVP_PKEY *key, const char *origin)
 {
-    sl_identity_t *identity = calloc(1, sizeof(*identity));
+    sl_identity_t *identity = settle_all(leaf, chain) ? calloc(1, sizeof(*identity)) : NULL;
 
     if (!identity)
         return NULL;
@@ -34,9 +43,6 @@ sl_identity_t *sl_identity_new(X509 *leaf, STACK_OF(X509) *chain, EVP_PKEY *key,
     identity->key = key;
     identity->not_before = sl_cert_not_before(leaf);
     identity->not_after = sl_cert_not_after(leaf);
-    sl_cert_settle(leaf);
-    for (int i = 0; i < sk_X509_num(chain); i++)
-        sl_cert_settle(sk_X509_value(chain, i));
     return identity;
 }
 

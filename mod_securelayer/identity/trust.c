@@ -13,6 +13,7 @@
 #include <apr_hash.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
+#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
@@ -101,8 +102,7 @@ static int add_name(build_t *build, const X509_NAME *name)
 
 static int add_to_store(build_t *build, X509 *cert)
 {
-    sl_cert_settle(cert);
-    if (X509_STORE_add_cert(build->trust->store, cert) != 1 || X509_up_ref(cert) != 1)
+    if (!sl_cert_settle(cert) || X509_STORE_add_cert(build->trust->store, cert) != 1 || X509_up_ref(cert) != 1)
         return 0;
     if (sk_X509_push(build->trust->cas, cert) > 0)
         return 1;
@@ -110,16 +110,17 @@ static int add_to_store(build_t *build, X509 *cert)
     return 0;
 }
 
-static int linked(const dir_file_t *file, X509 *cert)
+/* Does a link lead to it, as far as OpenSSL would look for that name? A file that was named itself (NULL) counts in any
+ * case. *ok becomes 0 if memory ends. */
+static int linked(const dir_file_t *file, const X509_NAME *name, int *ok)
 {
-    int ok = 1;
-    unsigned long hash = X509_NAME_hash_ex(X509_get_subject_name(cert), NULL, NULL, &ok);
+    unsigned long hash = file ? X509_NAME_hash_ex(name, NULL, NULL, ok) : 0;
 
-    for (int i = 0; ok && i < file->links->nelts; i++) {
+    for (int i = 0; file && *ok && i < file->links->nelts; i++) {
         if (APR_ARRAY_IDX(file->links, i, unsigned long) == hash)
             return 1;
     }
-    return 0;
+    return !file;
 }
 
 static void warn_of_expired_ca(build_t *build, X509 *cert, const char *path, const sl_origin_t *origin, int *told)
@@ -145,7 +146,7 @@ static int take_certificates(build_t *build, const sl_pem_t *pem, int use, const
 
         if (use & FOR_NAMES)
             ok = add_name(build, X509_get_subject_name(cert));
-        if (!ok || !(use & FOR_STORE) || (file && !linked(file, cert)))
+        if (!ok || !(use & FOR_STORE) || !linked(file, X509_get_subject_name(cert), &ok))
             continue;
         ok = add_to_store(build, cert);
         warn_of_expired_ca(build, cert, path, origin, told);
@@ -178,15 +179,17 @@ static int add_crl(sl_trust_t *trust, X509_CRL *crl)
 }
 
 /* Takes the CRLs of a file; false if OpenSSL refuses one. */
-static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, const sl_origin_t *origin)
+static int take_crls(build_t *build, const sl_pem_t *pem, const char *path, const dir_file_t *file,
+                     const sl_origin_t *origin, int *told)
 {
-    int told = 0, ok = 1;
+    int ok = 1;
 
     for (int i = 0; ok && i < sk_X509_CRL_num(pem->crls); i++) {
         X509_CRL *crl = sk_X509_CRL_value(pem->crls, i);
 
-        warn_of_expired_crl(build, crl, path, origin, &told);
-        ok = !build->trust->store || add_crl(build->trust, crl);
+        warn_of_expired_crl(build, crl, path, origin, told);
+        if (build->trust->store && linked(file, X509_CRL_get_issuer(crl), &ok))
+            ok = add_crl(build->trust, crl);
     }
     return ok;
 }
@@ -196,15 +199,16 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
     sl_problem_t *why = sl_problems_new(build->problems, origin);
     sl_pem_t pem;
     apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
-    int told = 0;
+    int told = 0, told_crls = 0;
 
     if (status == APR_SUCCESS && sk_X509_num(pem.certificates) == 0) {
         status = sl_problem_set(why, APR_EGENERAL, path, "holds no certificate, but %s",
                                 sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with CA certificates in PEM form");
     }
-    else if (status == APR_SUCCESS && (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
-                                       ((use & FOR_STORE) && !take_crls(build, &pem, path, origin)))) {
+    else if (status == APR_SUCCESS &&
+             (!take_certificates(build, &pem, use, path, NULL, origin, &told) ||
+              ((use & FOR_STORE) && !take_crls(build, &pem, path, NULL, origin, &told_crls)))) {
         status = sl_openssl_problem(why, path, "its certificates cannot be used");
     }
     if (status != APR_SUCCESS)
@@ -284,15 +288,24 @@ static apr_array_header_t *distinct_files(build_t *build, const char *path, cons
     return files;
 }
 
+/* Is it for want of something that the process may have later? Without the file there would be too few CRLs. */
+static int is_shortage(apr_status_t status)
+{
+    return status == APR_ENOMEM || status == APR_EMFILE || status == ENFILE;
+}
+
 /* Reads one file of a directory. What is no certificate or CRL there is nobody's concern, unless a hash link makes it
  * OpenSSL's. */
 static int read_dir_file(build_t *build, sl_pem_t *pem, const dir_file_t *file, const sl_origin_t *origin, int *told)
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
+    apr_status_t status = sl_pem_read_file(pem, file->path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
 
-    if (sl_pem_read_file(pem, file->path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why) == APR_SUCCESS)
+    if (status == APR_SUCCESS)
         return 1;
-    if (file->links->nelts > 0 && ++*told <= WARNINGS_MAX)
+    if (is_shortage(status))
+        tell(build, why, NULL, SL_PROBLEM_ERROR);
+    else if (file->links->nelts > 0 && ++*told <= WARNINGS_MAX)
         tell(build, why, NULL, SL_PROBLEM_WARNING);
     return 0;
 }
@@ -337,12 +350,13 @@ static void use_crl_file(build_t *build, const char *path, const sl_origin_t *or
     sl_problem_t *why = sl_problems_new(build->problems, origin);
     sl_pem_t pem;
     apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
+    int told = 0;
 
     if (status == APR_SUCCESS && sk_X509_CRL_num(pem.crls) == 0) {
         status = sl_problem_set(why, APR_EGENERAL, path, "holds no CRL, but %s", sl_pem_describe(&pem, build->scratch));
         sl_problem_advise(why, "Name a file with certificate revocation lists in PEM form");
     }
-    if (status == APR_SUCCESS && !take_crls(build, &pem, path, origin))
+    if (status == APR_SUCCESS && !take_crls(build, &pem, path, NULL, origin, &told))
         status = sl_openssl_problem(why, path, "its CRLs cannot be used");
     if (status != APR_SUCCESS)
         tell(build, why, "AH01901", SL_PROBLEM_ERROR);
@@ -365,8 +379,8 @@ static void use_crl_path(build_t *build, const char *path, const sl_origin_t *or
         if (!read_dir_file(build, &pem, file, origin, &told_broken))
             continue;
         found += sk_X509_CRL_num(pem.crls);
-        for (int k = 0; k < sk_X509_CRL_num(pem.crls); k++)
-            warn_of_expired_crl(build, sk_X509_CRL_value(pem.crls, k), file->path, origin, &told_expired);
+        if (!take_crls(build, &pem, file->path, file, origin, &told_expired))
+            fail(build, "AH01901", origin, file->path, NULL, "its CRLs cannot be used");
         sl_pem_clear(&pem);
     }
     if (!links && found)
@@ -439,6 +453,43 @@ static void use_crls(build_t *build)
     set_flags(build->trust, source);
 }
 
+static STACK_OF(X509) *read_certificates(build_t *build, const char *path, const sl_origin_t *origin)
+{
+    STACK_OF(X509) *certificates = sl_pem_read_certificates(path, origin, build->scratch, build->problems);
+
+    int ok = certificates != NULL;
+
+    if (!ok && build->first_error == APR_SUCCESS)
+        build->first_error = APR_EGENERAL;
+    for (int i = 0; ok && i < sk_X509_num(certificates); i++)
+        ok = sl_cert_settle(sk_X509_value(certificates, i));
+    if (certificates && !ok)
+        fail(build, NULL, origin, path, NULL, "memory ended");
+    return certificates;
+}
+
+static void use_chain_file(build_t *build, const char *path, const sl_origin_t *origin)
+{
+    STACK_OF(X509) *certificates = read_certificates(build, path, origin);
+    int ok = 1;
+
+    for (int i = 0; ok && i < sk_X509_num(certificates); i++)
+        ok = add_to_store(build, sk_X509_value(certificates, i));
+    if (!ok)
+        fail(build, NULL, origin, path, NULL, "its certificates cannot be used");
+    sk_X509_pop_free(certificates, X509_free);
+}
+
+static void use_others(build_t *build)
+{
+    const sl_trust_source_t *source = build->source;
+
+    if (source->chain_file && build->trust->store)
+        use_chain_file(build, source->chain_file, &source->chain_file_origin);
+    if (source->responder_file)
+        build->trust->responders = read_certificates(build, source->responder_file, &source->responder_file_origin);
+}
+
 static int make_empty(build_t *build)
 {
     build->trust = calloc(1, sizeof(*build->trust));
@@ -474,6 +525,7 @@ apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, a
     if (build.trust->store)
         use_cas(&build);
     use_crls(&build);
+    use_others(&build);
     if (build.first_error != APR_SUCCESS)
         sl_trust_release(build.trust);
     else
@@ -494,16 +546,18 @@ static int fill_store(const sl_trust_t *trust, const sl_trust_source_t *source)
     int ok = 1;
 
     for (int i = 0; ok && i < sk_X509_num(trust->cas); i++) {
-        sl_cert_settle(sk_X509_value(trust->cas, i));
-        ok = X509_STORE_add_cert(trust->store, sk_X509_value(trust->cas, i));
+        ok = sl_cert_settle(sk_X509_value(trust->cas, i)) &&
+             X509_STORE_add_cert(trust->store, sk_X509_value(trust->cas, i));
     }
+    for (int i = 0; ok && i < sk_X509_num(trust->responders); i++)
+        ok = sl_cert_settle(sk_X509_value(trust->responders, i));
     for (int i = 0; ok && i < sk_X509_CRL_num(trust->crls); i++)
         ok = X509_STORE_add_crl(trust->store, sk_X509_CRL_value(trust->crls, i));
     return ok && look_up_in(trust->store, source->ca_path) && look_up_in(trust->store, source->crl_path);
 }
 
 sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *cas, STACK_OF(X509_NAME) *names,
-                              STACK_OF(X509_CRL) *crls)
+                              STACK_OF(X509_CRL) *crls, STACK_OF(X509) *responders)
 {
     sl_trust_t *trust = calloc(1, sizeof(*trust));
 
@@ -511,6 +565,7 @@ sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *c
         sk_X509_pop_free(cas, X509_free);
         sk_X509_NAME_pop_free(names, X509_NAME_free);
         sk_X509_CRL_pop_free(crls, X509_CRL_free);
+        sk_X509_pop_free(responders, X509_free);
         return NULL;
     }
     sl_refcount_init(&trust->holders);
@@ -519,6 +574,7 @@ sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *c
     trust->cas = cas;
     trust->names = names;
     trust->crls = crls;
+    trust->responders = responders;
     if (!trust->store || !fill_store(trust, source)) {
         sl_trust_release(trust);
         trust = NULL;
@@ -543,5 +599,6 @@ void sl_trust_release(sl_trust_t *trust)
     sk_X509_NAME_pop_free(trust->names, X509_NAME_free);
     sk_X509_pop_free(trust->cas, X509_free);
     sk_X509_CRL_pop_free(trust->crls, X509_CRL_free);
+    sk_X509_pop_free(trust->responders, X509_free);
     free(trust);
 }

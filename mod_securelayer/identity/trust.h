@@ -17,10 +17,12 @@ typedef struct sl_trust_source_t {
     const char *ca_path; /* hashed directory: looked up by hash while verifying; all its files are read for names */
     const char *names_file, *names_path; /* SSLCADNRequestFile/Path: the names sent instead of those of the CAs */
     const char *crl_file, *crl_path;
+    const char *chain_file;     /* believed as the CAs are, but named to nobody; needs CAs */
+    const char *responder_file; /* certificates of OCSP responders */
     sl_crl_check_t crl_check;
     int crl_missing_ok; /* no_crl_for_cert_ok */
     sl_origin_t ca_file_origin, ca_path_origin, names_file_origin, names_path_origin, crl_file_origin, crl_path_origin,
-        crl_check_origin;
+        crl_check_origin, chain_file_origin, responder_file_origin;
 } sl_trust_source_t;
 
 typedef struct sl_trust_t {
@@ -30,6 +32,8 @@ typedef struct sl_trust_t {
                                     was given */
     STACK_OF(X509) *cas;         /* those put into the store; NULL if it is */
     STACK_OF(X509_CRL) *crls;    /* likewise */
+    STACK_OF(X509) *responders;  /* whom OCSP answers are believed besides the issuer; NULL: nobody */
+    apr_uint64_t version;        /* grows with each that takes its place while the server runs; 0: of the start */
     int crl_missing_ok;          /* a certificate without a CRL of its issuer passes; the verify callback sees to it */
 } sl_trust_t;
 
@@ -38,15 +42,15 @@ typedef struct sl_trust_t {
  * given but check is none, an expired CA or CRL, a directory without hash links (certificates in it are named to
  * clients but not found when verifying).
  *
- * Of a hashed directory the certificates that its links lead to are put into the store at once, so that they are
- * settled before threads share them; OpenSSL looks up in the directory what comes later.
+ * Of a hashed directory the certificates and CRLs that its links lead to are put into the store at once, so that they
+ * are settled before threads share them; OpenSSL looks up in the directory what comes later.
  * Returns APR_SUCCESS or the status of the first error; `*trust` is then NULL. */
 apr_status_t sl_trust_new(sl_trust_t **trust, const sl_trust_source_t *source, apr_int64_t now, apr_pool_t *scratch,
                           sl_problems_t *problems) __attribute__((warn_unused_result));
 /* The same from objects that somebody else has read (identity/trust_blob): of `source` the directories and the kind of
  * check count, no file is read now. The lists become the trust's, in any case. NULL only if memory ends. */
 sl_trust_t *sl_trust_assemble(const sl_trust_source_t *source, STACK_OF(X509) *cas, STACK_OF(X509_NAME) *names,
-                              STACK_OF(X509_CRL) *crls);
+                              STACK_OF(X509_CRL) *crls, STACK_OF(X509) *responders);
 void sl_trust_retain(sl_trust_t *trust);
 void sl_trust_release(sl_trust_t *trust);
 

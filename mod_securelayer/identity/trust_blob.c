@@ -1,7 +1,7 @@
 /* Trust into bytes and back.  keeper/reload_trust encodes, children decode.
  *
- * Three lists (CAs, names, CRLs), each as its count and its elements; each element has its length before it. All
- * numbers have four bytes. */
+ * Four lists (CAs, names, CRLs, OCSP responders), each as its count and its elements; each element has its length
+ * before it. All numbers have four bytes. */
 #include "identity/trust_blob.h"
 
 #include "base/bytes.h"
@@ -17,6 +17,16 @@ static void put_cert(sl_writer_t *w, X509 *cert)
     sl_writer_u32(w, (apr_uint32_t)length);
     i2d_X509(cert, &at);
     w->at = at;
+}
+
+/* None at all for NULL. */
+static void put_certs(sl_writer_t *w, const STACK_OF(X509) *certs)
+{
+    int count = sk_X509_num(certs);
+
+    sl_writer_u32(w, count > 0 ? (apr_uint32_t)count : 0);
+    for (int i = 0; i < count; i++)
+        put_cert(w, sk_X509_value(certs, i));
 }
 
 static void put_name(sl_writer_t *w, const X509_NAME *name)
@@ -42,7 +52,7 @@ static void put_crl(sl_writer_t *w, X509_CRL *crl)
 /* 0 if something gives no bytes. */
 static apr_size_t size_of(const sl_trust_t *trust)
 {
-    apr_size_t size = 12;
+    apr_size_t size = 16;
     int length = 1;
 
     for (int i = 0; length > 0 && i < sk_X509_num(trust->cas); i++)
@@ -51,6 +61,8 @@ static apr_size_t size_of(const sl_trust_t *trust)
         size += 4 + (apr_size_t)(length = i2d_X509_NAME(sk_X509_NAME_value(trust->names, i), NULL));
     for (int i = 0; length > 0 && i < sk_X509_CRL_num(trust->crls); i++)
         size += 4 + (apr_size_t)(length = i2d_X509_CRL(sk_X509_CRL_value(trust->crls, i), NULL));
+    for (int i = 0; length > 0 && i < sk_X509_num(trust->responders); i++)
+        size += 4 + (apr_size_t)(length = i2d_X509(sk_X509_value(trust->responders, i), NULL));
     return length > 0 ? size : 0;
 }
 
@@ -64,15 +76,14 @@ unsigned char *sl_trust_encode(const sl_trust_t *trust, apr_size_t *length)
     if (!bytes)
         return NULL;
     sl_writer_init(&w, bytes, size);
-    sl_writer_u32(&w, (apr_uint32_t)sk_X509_num(trust->cas));
-    for (int i = 0; i < sk_X509_num(trust->cas); i++)
-        put_cert(&w, sk_X509_value(trust->cas, i));
+    put_certs(&w, trust->cas);
     sl_writer_u32(&w, (apr_uint32_t)sk_X509_NAME_num(trust->names));
     for (int i = 0; i < sk_X509_NAME_num(trust->names); i++)
         put_name(&w, sk_X509_NAME_value(trust->names, i));
     sl_writer_u32(&w, (apr_uint32_t)sk_X509_CRL_num(trust->crls));
     for (int i = 0; i < sk_X509_CRL_num(trust->crls); i++)
         put_crl(&w, sk_X509_CRL_value(trust->crls, i));
+    put_certs(&w, trust->responders);
     *length = sl_writer_length(&w);
     return bytes;
 }
@@ -135,15 +146,17 @@ static int take_crls(sl_reader_t *r, STACK_OF(X509_CRL) *crls)
 
 sl_trust_t *sl_trust_decode(const unsigned char *bytes, apr_size_t length, const sl_trust_source_t *source)
 {
-    STACK_OF(X509) *cas = sk_X509_new_null();
+    STACK_OF(X509) *cas = sk_X509_new_null(), *responders = sk_X509_new_null();
     STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
     STACK_OF(X509_CRL) *crls = sk_X509_CRL_new_null();
     sl_reader_t r;
 
     sl_reader_init(&r, bytes, length);
-    if (cas && names && crls && take_certs(&r, cas) && take_names(&r, names) && take_crls(&r, crls) && !r.failed)
-        return sl_trust_assemble(source, cas, names, crls);
+    if (cas && names && crls && responders && take_certs(&r, cas) && take_names(&r, names) && take_crls(&r, crls) &&
+        take_certs(&r, responders) && !r.failed)
+        return sl_trust_assemble(source, cas, names, crls, responders);
     sk_X509_pop_free(cas, X509_free);
+    sk_X509_pop_free(responders, X509_free);
     sk_X509_NAME_pop_free(names, X509_NAME_free);
     sk_X509_CRL_pop_free(crls, X509_CRL_free);
     sl_openssl_error_clear();

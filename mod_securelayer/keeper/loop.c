@@ -75,9 +75,28 @@ static void run_job(sl_loop_t *loop, sl_job_t *job)
     apr_pool_clear(loop->scratch);
 }
 
-static apr_interval_time_t time_to_sleep(const sl_loop_t *loop)
+/* Whoever set the clock back did not want jobs to wait the longer. */
+static void shift_dues(const sl_loop_t *loop, apr_interval_time_t back)
+{
+    for (int i = 0; i < loop->jobs->nelts; i++) {
+        if (nth(loop, i)->due != SL_NEVER)
+            nth(loop, i)->due -= back;
+    }
+}
+
+static apr_time_t look_at_clock(sl_loop_t *loop)
 {
     apr_time_t now = sl_world_now(loop->world);
+
+    if (now < loop->seen)
+        shift_dues(loop, loop->seen - now);
+    loop->seen = now;
+    return now;
+}
+
+static apr_interval_time_t time_to_sleep(sl_loop_t *loop)
+{
+    apr_time_t now = look_at_clock(loop);
     apr_interval_time_t sleep = LONGEST_SLEEP;
 
     for (int i = 0; i < loop->jobs->nelts; i++) {
@@ -91,21 +110,11 @@ static apr_interval_time_t time_to_sleep(const sl_loop_t *loop)
     return sleep;
 }
 
-/* Whoever set the clock back did not want jobs to wait the longer. */
-static void shift_dues(const sl_loop_t *loop, apr_interval_time_t back)
-{
-    for (int i = 0; i < loop->jobs->nelts; i++) {
-        if (nth(loop, i)->due != SL_NEVER)
-            nth(loop, i)->due -= back;
-    }
-}
-
 /* Sleeps, and notes in each job's descriptors which are ready. */
 static void sleep_until_due(sl_loop_t *loop)
 {
     apr_interval_time_t sleep = time_to_sleep(loop);
     struct timespec limit = {apr_time_sec(sleep), apr_time_usec(sleep) * 1000};
-    apr_time_t begun = sl_world_now(loop->world), ended;
     struct pollfd *all;
     sigset_t none;
     int count = 1, ready;
@@ -124,9 +133,6 @@ static void sleep_until_due(sl_loop_t *loop)
     }
     sigemptyset(&none);
     ready = ppoll(all, (nfds_t)count, &limit, caught == loop ? &none : NULL);
-    ended = sl_world_now(loop->world);
-    if (ended < begun)
-        shift_dues(loop, begun - ended);
     if (ready > 0 && all[0].revents)
         loop->stopped = 1;
     count = 1;
@@ -153,9 +159,11 @@ void sl_loop_pause(sl_loop_t *loop, apr_interval_time_t length)
     }
 }
 
-static int is_ready(const sl_loop_t *loop, const sl_job_t *job)
+static int is_ready(sl_loop_t *loop, const sl_job_t *job)
 {
-    if (job->due <= sl_world_now(loop->world))
+    apr_time_t now = look_at_clock(loop);
+
+    if (job->due <= now)
         return 1;
     for (int k = 0; k < job->fd_count; k++) {
         if (job->fds[k].revents)

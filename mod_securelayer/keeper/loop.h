@@ -40,6 +40,7 @@ struct sl_loop_t {
     apr_array_header_t *jobs;    /* of sl_job_t * */
     pid_t parent;                /* ends with it; 0: with nobody */
     int end_fd;                  /* something to read from it ends the loop as well; 0: there is none */
+    apr_time_t seen;             /* the loop's own: when it last looked at the clock */
     volatile int stopped;        /* set to end the loop; a signal handler may */
 };
 

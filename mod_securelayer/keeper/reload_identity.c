@@ -112,6 +112,14 @@ static apr_status_t publish(const check_t *check, int *news)
     return rv;
 }
 
+/* To wait would open nothing. */
+static apr_status_t stays_sealed(sl_problem_t *why)
+{
+    why->reason = "it is encrypted, and no pass phrase that was given at the start opens it";
+    why->advice = "Restart httpd, which asks for the pass phrase, or encrypt the key with the one that it had";
+    return SL_RELOAD_REFUSED;
+}
+
 apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_reload_state_t *state, int *news,
                                 const char **said, sl_problem_t *why)
 {
@@ -119,14 +127,15 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
     sl_problems_t *warnings = sl_problems_make(loop->scratch);
     sl_identity_t *fresh = NULL, *old;
     check_t check = {what, NULL, NULL, apr_time_sec(sl_world_now(loop->world)), loop->scratch, why};
-    apr_status_t rv = sl_loader_load(&fresh, &what->source, NULL, NULL, loop->scratch, warnings, why);
+    sl_recall_t recall = {.phrases = what->phrases};
+    apr_status_t rv = sl_loader_load(&fresh, &what->source, sl_phrases_answer, &recall, loop->scratch, warnings, why);
 
     if (rv != APR_SUCCESS)
-        return rv;
+        return recall.failed ? stays_sealed(why) : rv;
     check.fresh = fresh;
     check.old = old = sl_supply_get(what->supply, what->id);
     rv = old ? publish(&check, news) : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
-    if (rv == APR_SUCCESS && *news) {
+    if (rv == APR_SUCCESS) { /* the keeper before this one may have published them, and no more */
         state->not_before = fresh->not_before;
         state->not_after = fresh->not_after;
         *said = apr_psprintf(loop->scratch, "valid until %s, serial number %s",

@@ -3,6 +3,7 @@
 #ifndef SL_KEEPER_RELOAD_IDENTITY_H
 #define SL_KEEPER_RELOAD_IDENTITY_H
 
+#include "identity/phrases.h"
 #include "identity/source.h"
 #include "keeper/reload_job.h"
 #include "keeper/supply.h"
@@ -14,6 +15,7 @@ typedef struct sl_reload_identity_t {
         *names; /* const char *, of all hosts that show it; those that are covered have to stay covered */
     sl_supply_t *supply;
     sl_section_t *news;
+    const sl_phrases_t *phrases; /* tried on keys that are sealed; NULL: none */
 } sl_reload_identity_t;
 
 /* An sl_reload_item_t's load() whose baton is an sl_reload_identity_t.

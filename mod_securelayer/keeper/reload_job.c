@@ -6,7 +6,6 @@
 
 #include <apr_strings.h>
 #include <string.h>
-#include <time.h>
 
 #define SETTLE (200 * 1000)                 /* microseconds without an event */
 #define SETTLE_MOST (1000 * 1000)           /* since the first one */
@@ -15,12 +14,14 @@
 #define SLICE (200 * 1000)                  /* of work in one run */
 #define LOOK_BLIND apr_time_from_sec(1)     /* where no events come from */
 #define LOOK_ALL apr_time_from_sec(60)      /* in case one got lost */
+#define RETRY apr_time_from_sec(30)         /* of what was refused: clocks are set, and shortages end */
 #define SHARE 20                            /* looks take no more than that part of the time */
 
 typedef struct progress_t {
     apr_uint64_t stamp; /* of the files as they were last taken or refused */
     apr_time_t first, due; /* on the clock that is never set; 0: nothing is to be done */
     apr_time_t failing; /* since when they do not fit; 0: they do */
+    apr_time_t again;   /* when refused ones are tried again as they are; 0: they were not refused */
     int is_listed;
 } progress_t;
 
@@ -28,6 +29,7 @@ typedef struct work_t {
     sl_job_t job;
     apr_array_header_t *items; /* of sl_reload_item_t * */
     sl_section_t *states;
+    const sl_world_t *world;
     int interval;
     sl_watch_t *watch;
     progress_t *progress;
@@ -37,12 +39,9 @@ typedef struct work_t {
     struct pollfd fd;
 } work_t;
 
-static apr_time_t ticks(void)
+static apr_time_t ticks(const work_t *work)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return apr_time_from_sec(now.tv_sec) + now.tv_nsec / 1000 + 1;
+    return sl_world_ticks(work->world);
 }
 
 static sl_reload_item_t *nth(const work_t *work, int n)
@@ -83,13 +82,16 @@ static void list(work_t *work, int n, apr_time_t now)
 
 static void look_at(work_t *work, int n, apr_time_t now)
 {
-    if (sl_watch_stamp(nth(work, n)->paths) != work->progress[n].stamp && !work->progress[n].is_listed)
+    const progress_t *progress = &work->progress[n];
+
+    if (!progress->is_listed &&
+        ((progress->again && progress->again <= now) || sl_watch_stamp(nth(work, n)->paths) != progress->stamp))
         list(work, n, now);
 }
 
 static void look(work_t *work, int blind_only)
 {
-    apr_time_t now = ticks();
+    apr_time_t now = ticks(work);
 
     for (int i = 0; i < work->items->nelts; i++) {
         if (!blind_only || sl_watch_is_blind(work->watch, i))
@@ -104,12 +106,12 @@ static void tell(void *baton, int item)
     if (item == SL_WATCH_ALL)
         work->next_all = 0;
     else
-        list(work, item, ticks());
+        list(work, item, ticks(work));
 }
 
-static apr_time_t after(apr_time_t begun, apr_interval_time_t pause)
+static apr_time_t after(const work_t *work, apr_time_t begun, apr_interval_time_t pause)
 {
-    apr_time_t now = ticks();
+    apr_time_t now = ticks(work);
     apr_interval_time_t least = (now - begun) * SHARE;
 
     return now + (pause > least ? pause : least);
@@ -117,17 +119,17 @@ static apr_time_t after(apr_time_t begun, apr_interval_time_t pause)
 
 static void look_around(work_t *work)
 {
-    apr_time_t begun = ticks();
+    apr_time_t begun = ticks(work);
     int by_clock = work->interval != SL_RELOAD_BY_EVENTS;
 
     if (begun >= work->next_all) {
         look(work, 0);
-        work->next_all = after(begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
-        work->next_blind = after(begun, LOOK_BLIND);
+        work->next_all = after(work, begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
+        work->next_blind = after(work, begun, LOOK_BLIND);
     }
     else if (begun >= work->next_blind && !by_clock) {
         look(work, 1);
-        work->next_blind = after(begun, LOOK_BLIND);
+        work->next_blind = after(work, begun, LOOK_BLIND);
     }
 }
 
@@ -144,8 +146,7 @@ static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *ite
         state->version++;
         state->changed = apr_time_sec(sl_world_now(loop->world));
     }
-    if (news || was_refused)
-        put_state(work, item, state);
+    put_state(work, item, state);
     if (news)
         sl_loop_say(loop, SL_SAY_NOTICE, "SL0150: %s was changed, and new connections get it%s%s", item->name,
                     said ? ": " : "", said ? said : "");
@@ -159,11 +160,14 @@ static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, 
     const char *text = sl_problem_text(why, loop->scratch);
     int is_known = state->refused && !strncmp(state->reason, text, sizeof(state->reason) - 1);
 
+    if (!is_known) {
+        state->refused = apr_time_sec(sl_world_now(loop->world));
+        memset(state->reason, 0, sizeof(state->reason));
+        apr_cpystrn(state->reason, text, sizeof(state->reason));
+    }
+    put_state(work, item, state);
     if (is_known)
         return;
-    state->refused = apr_time_sec(sl_world_now(loop->world));
-    apr_cpystrn(state->reason, text, sizeof(state->reason));
-    put_state(work, item, state);
     sl_loop_say(loop, SL_SAY_ERROR, "SL0152: %s was changed, but can't be used; what was served before serves on: %s",
                 item->name, text);
 }
@@ -178,44 +182,48 @@ static int take(work_t *work, sl_loop_t *loop, int n)
     sl_reload_state_t state;
     const char *said = NULL;
     apr_status_t rv;
-    int news = 0;
+    int news = 0, is_change = stamp != progress->stamp;
 
-    if (stamp == progress->stamp)
+    if (!is_change && !progress->again)
         return 1;
     sl_watch_follow(work->watch, n);
     sl_reload_state_read(work->states, item->entry, &state);
     rv = item->load(item, loop, &state, &news, &said, why);
+    state.stamp = stamp;
+    progress->again = 0;
     if (rv == APR_SUCCESS) {
         take_over(work, loop, item, &state, news, said);
     }
-    else if (rv != SL_RELOAD_REFUSED && (!progress->failing || ticks() < progress->failing + PATIENCE)) {
+    else if (is_change && rv != SL_RELOAD_REFUSED &&
+             (!progress->failing || ticks(work) < progress->failing + PATIENCE)) {
         if (!progress->failing)
-            progress->failing = ticks();
-        progress->due = ticks() + AGAIN;
+            progress->failing = ticks(work);
+        progress->due = ticks(work) + AGAIN;
         return 0;
     }
     else {
         refuse(work, loop, item, &state, why);
+        progress->again = ticks(work) + RETRY;
     }
     progress->failing = 0;
     progress->stamp = stamp; /* taken before: what changed meanwhile is another change */
     if (sl_watch_stamp(item->paths) == stamp)
         return 1;
-    progress->due = ticks() + SETTLE;
+    progress->due = ticks(work) + SETTLE;
     return 0;
 }
 
 /* The first moment at which something is to be done. */
 static apr_time_t work_off(work_t *work, sl_loop_t *loop)
 {
-    apr_time_t begun = ticks(), first = SL_NEVER;
+    apr_time_t begun = ticks(work), first = SL_NEVER;
     int left = 0;
 
     for (int i = 0; i < work->listed; i++) {
         int n = work->list[i], is_done = 0;
         progress_t *progress = &work->progress[n];
 
-        if (progress->due <= ticks() && ticks() - begun < SLICE && !loop->stopped) {
+        if (progress->due <= ticks(work) && ticks(work) - begun < SLICE && !loop->stopped) {
             apr_pool_t *whole = loop->scratch;
 
             apr_pool_create(&loop->scratch, whole);
@@ -249,8 +257,20 @@ static void run(sl_job_t *job, sl_loop_t *loop)
         first = work->next_all;
     if (work->interval == SL_RELOAD_BY_EVENTS && work->next_blind < first)
         first = work->next_blind;
-    now = ticks();
+    now = ticks(work);
     job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
+}
+
+/* What a keeper before this one has taken or refused is known. */
+static void recall(work_t *work, int n)
+{
+    const sl_reload_item_t *item = nth(work, n);
+    sl_reload_state_t state;
+
+    sl_reload_state_read(work->states, item->entry, &state);
+    work->progress[n].stamp = state.stamp ? state.stamp : item->stamp;
+    if (state.refused)
+        work->progress[n].again = ticks(work) + RETRY;
 }
 
 /* Whatever changed since it was loaded is taken at once: before the keeper was there, or while it was not. */
@@ -258,13 +278,14 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
 {
     work_t *work = job->baton;
 
+    work->world = loop->world;
     work->watch = sl_watch_make(loop->pool, work->items->nelts, work->interval == SL_RELOAD_BY_EVENTS);
     work->progress = apr_pcalloc(loop->pool, sizeof(*work->progress) * (apr_size_t)work->items->nelts);
     work->list = apr_palloc(loop->pool, sizeof(*work->list) * (apr_size_t)work->items->nelts);
     work->listed = 0;
     work->next_all = work->next_blind = 0;
     for (int i = 0; i < work->items->nelts; i++) {
-        work->progress[i].stamp = nth(work, i)->stamp;
+        recall(work, i);
         sl_watch_add(work->watch, i, nth(work, i)->paths);
     }
     work->fd.fd = sl_watch_fd(work->watch);

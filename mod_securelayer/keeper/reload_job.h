@@ -2,7 +2,8 @@
  * on.
  *
  * Files that do not fit together (a new certificate beside the old key) may be half of a change: they are tried again
- * for some seconds before they are refused. A refusal is told once, and so is its end. What files say is the business
+ * for some seconds before they are refused. A refusal is told once, and so is its end; what was refused is tried again
+ * from time to time, for clocks are set, dates come, and shortages end. What files say is the business
  * of the item (keeper/reload_identity, keeper/reload_tickets, ...). */
 #ifndef SL_KEEPER_RELOAD_JOB_H
 #define SL_KEEPER_RELOAD_JOB_H

@@ -8,6 +8,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+/* -1: memory ended. */
 static int is_served(const sl_reload_trust_t *what, const unsigned char *bytes, apr_size_t length)
 {
     unsigned char digest[SL_BOARD_KEY_SIZE], *now;
@@ -18,7 +19,9 @@ static int is_served(const sl_reload_trust_t *what, const unsigned char *bytes, 
         return EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) == 1 &&
                !memcmp(digest, what->digest, sizeof(digest));
     now = OPENSSL_malloc(SL_TRUST_SIZE_MAX);
-    now_length = now ? sl_section_read(what->news, what->id, now, SL_TRUST_SIZE_MAX, NULL) : 0;
+    if (!now)
+        return -1;
+    now_length = sl_section_read(what->news, what->id, now, SL_TRUST_SIZE_MAX, NULL);
     same = now_length == length && !memcmp(now, bytes, length);
     OPENSSL_free(now);
     return same;
@@ -28,12 +31,15 @@ static apr_status_t publish(const sl_reload_trust_t *what, const sl_trust_t *tru
 {
     apr_size_t length;
     unsigned char *bytes = sl_trust_encode(trust, &length);
-    apr_status_t rv = bytes ? APR_SUCCESS : APR_ENOMEM;
+    int served = bytes ? is_served(what, bytes, length) : -1;
+    apr_status_t rv = APR_SUCCESS;
 
-    *news = bytes && !is_served(what, bytes, length);
+    *news = !served;
     if (*news)
         rv = sl_section_publish(what->news, what->id, bytes, length);
     OPENSSL_free(bytes);
+    if (served < 0)
+        return sl_problem_set(why, APR_ENOMEM, NULL, "memory ended");
     if (rv != APR_SUCCESS) {
         sl_problem_set(why, rv, NULL, "they are more than what can be taken while httpd runs");
         sl_problem_advise(why, "Restart httpd gracefully");

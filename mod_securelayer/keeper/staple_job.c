@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define FIRST_PAUSE 5
+#define LEAVE (500 * 1000) /* microseconds for the thread to end in */
 #define HEAD (8 + SL_BOARD_KEY_SIZE) /* of an entry */
 
 typedef struct work_t {
@@ -38,6 +39,8 @@ typedef struct work_t {
     apr_thread_mutex_t *lock;
     apr_thread_cond_t *wake;
     volatile int stop;
+    int is_over;        /* the thread is */
+    apr_time_t seen;    /* of the clock, by the thread */
 } work_t;
 
 /* ---- when ---- */
@@ -60,6 +63,17 @@ long sl_staple_pause(int failures, long most)
     if (pause > most)
         pause = most;
     return pause > 0 ? pause : 1;
+}
+
+void sl_staple_notice_clock(apr_array_header_t *staples, apr_time_t *seen, apr_time_t now)
+{
+    for (int i = 0; now < *seen && i < staples->nelts; i++) {
+        sl_staple_t *staple = &APR_ARRAY_IDX(staples, i, sl_staple_t);
+
+        if (staple->due != SL_NEVER)
+            staple->due -= *seen - now;
+    }
+    *seen = now;
 }
 
 static unsigned chance(void)
@@ -476,6 +490,7 @@ static void *APR_THREAD_FUNC live(apr_thread_t *thread, void *baton)
         sl_staple_t *staple;
 
         look_for_all_news(work, scratch);
+        sl_staple_notice_clock(work->staples, &work->seen, apr_time_now());
         staple = first_due(work);
         if (staple->due <= apr_time_now())
             fetch(work, staple, scratch);
@@ -483,6 +498,10 @@ static void *APR_THREAD_FUNC live(apr_thread_t *thread, void *baton)
             wait_until_due(work, staple->due);
         apr_pool_clear(scratch);
     }
+    apr_thread_mutex_lock(work->lock);
+    work->is_over = 1;
+    apr_thread_cond_signal(work->wake);
+    apr_thread_mutex_unlock(work->lock);
     apr_thread_exit(thread, APR_SUCCESS);
     return NULL;
 }
@@ -492,7 +511,7 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
     work_t *work = job->baton;
 
     work->loop = loop;
-    work->stop = 0;
+    work->stop = work->is_over = 0;
     sl_fetch_init();
     apr_pool_create_unmanaged_ex(&work->pool, NULL, NULL);
     if (apr_thread_mutex_create(&work->lock, APR_THREAD_MUTEX_DEFAULT, work->pool) != APR_SUCCESS ||
@@ -509,10 +528,11 @@ static void rest(sl_job_t *job, sl_loop_t *loop)
     (void)loop;
 }
 
+/* A thread that waits for a responder is left behind: the process ends, and others wait for that. */
 static void end(sl_job_t *job, sl_loop_t *loop)
 {
     work_t *work = job->baton;
-    apr_status_t rv;
+    apr_status_t rv = APR_SUCCESS;
 
     (void)loop;
     if (!work->thread)
@@ -520,7 +540,11 @@ static void end(sl_job_t *job, sl_loop_t *loop)
     apr_thread_mutex_lock(work->lock);
     work->stop = 1;
     apr_thread_cond_signal(work->wake);
+    while (!work->is_over && rv == APR_SUCCESS)
+        rv = apr_thread_cond_timedwait(work->wake, work->lock, LEAVE);
     apr_thread_mutex_unlock(work->lock);
+    if (rv != APR_SUCCESS)
+        return;
     apr_thread_join(&rv, work->thread);
     apr_pool_destroy(work->pool);
 }

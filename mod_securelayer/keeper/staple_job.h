@@ -64,6 +64,9 @@ apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned
 /* Any process: zeroes if nothing happened yet. */
 void sl_staple_state_read(const sl_section_t *states, int entry, sl_staple_state_t *state);
 
+/* Looks at the clock, which says `now` and said *seen before: if it was set back, what is due moves along. */
+void sl_staple_notice_clock(apr_array_header_t *staples, apr_time_t *seen, apr_time_t now);
+
 /* When to ask again, in seconds since 1970: between 9 and 11 twentieths of what is left of an answer's life from
  * `begin` to `until`, by `chance` (0 to 255); not at once. */
 apr_int64_t sl_staple_next(apr_int64_t now, apr_int64_t begin, apr_int64_t until, unsigned chance);

@@ -9,7 +9,7 @@
 #include <apr_pools.h>
 #include <apr_time.h>
 
-#define SL_WATCH_PATHS 6
+#define SL_WATCH_PATHS 8
 #define SL_WATCH_ALL (-1)
 
 typedef struct sl_watch_t sl_watch_t;

@@ -190,6 +190,29 @@ static const char *system_cas(void)
     return X509_get_default_cert_file();
 }
 
+static const char *path_of(const sl_settings_t *settings, sl_row_id_t row)
+{
+    return sl_settings_is_refused(settings, row) ? NULL : sl_settings_text(settings, row);
+}
+
+static void fill_server_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
+    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
+    source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
+    source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
+    if ((sl_settings_number(settings, SL_OCSP_ENABLE) & ~SL_OCSP_MISSING_OK) == SL_OCSP_OFF)
+        return;
+    source->responder_file = path_of(settings, SL_OCSP_RESPONDER_CERTS);
+    source->responder_file_origin = sl_settings_origin(settings, SL_OCSP_RESPONDER_CERTS);
+}
+
+static void fill_client_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    source->chain_file = path_of(settings, SL_PROXY_CHAIN_FILE);
+    source->chain_file_origin = sl_settings_origin(settings, SL_PROXY_CHAIN_FILE);
+}
+
 static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *settings, const rows_t *rows)
 {
     long crl = sl_settings_number(settings, rows->crl_check);
@@ -208,17 +231,17 @@ static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *se
     source->crl_file_origin = sl_settings_origin(settings, rows->crl_file);
     source->crl_path_origin = sl_settings_origin(settings, rows->crl_path);
     source->crl_check_origin = sl_settings_origin(settings, rows->crl_check);
-    if (!rows->names_cas)
-        return;
-    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
-    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
-    source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
-    source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
+    (rows->names_cas ? fill_server_source : fill_client_source)(source, settings);
 }
 
 void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
 {
     fill_trust_source(source, settings, &server_rows);
+}
+
+void sl_profile_client_trust_source(sl_trust_source_t *source, const sl_settings_t *settings)
+{
+    fill_trust_source(source, settings, &client_rows);
 }
 
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
@@ -233,18 +256,6 @@ static void set_trust(const sl_compile_t *in, apr_int64_t now)
         SSL_CTX_set1_cert_store(profile->ctx, profile->trust->store);
     if (profile->trust->names && in->rows->names_cas)
         SSL_CTX_set_client_CA_list(profile->ctx, SSL_dup_CA_list(profile->trust->names));
-}
-
-static void load_responders(const sl_compile_t *in)
-{
-    const char *path = sl_settings_text(in->settings, SL_OCSP_RESPONDER_CERTS);
-    sl_origin_t origin = sl_settings_origin(in->settings, SL_OCSP_RESPONDER_CERTS);
-
-    if (!path || sl_settings_is_refused(in->settings, SL_OCSP_RESPONDER_CERTS))
-        return;
-    in->profile->ocsp_responders = sl_pem_read_certificates(path, &origin, in->scratch, in->problems);
-    for (int i = 0; i < sk_X509_num(in->profile->ocsp_responders); i++)
-        sl_cert_settle(sk_X509_value(in->profile->ocsp_responders, i));
 }
 
 static void warn_of_ocsp(const sl_compile_t *in, sl_row_id_t row, const char *advice, const char *reason)
@@ -264,7 +275,6 @@ static void set_ocsp(const sl_compile_t *in)
     in->profile->ocsp_missing_ok = (check & SL_OCSP_MISSING_OK) != 0;
     if (in->profile->ocsp_check == SL_OCSP_OFF)
         return;
-    load_responders(in);
     if (responder && strncasecmp(responder, "http://", 7) && strncasecmp(responder, "https://", 8))
         warn_of_ocsp(in, SL_OCSP_RESPONDER, "Write a URL as http://host:port/", "is no URL that can be asked");
     if (!responder && sl_settings_number(settings, SL_OCSP_OVERRIDE))
@@ -489,6 +499,5 @@ void sl_profile_release(sl_profile_t *profile)
     SSL_CTX_free(profile->ctx);
     sl_openssl_srp_free(profile->srp);
     sl_trust_release(profile->trust);
-    sk_X509_pop_free(profile->ocsp_responders, X509_free);
     free(profile);
 }

@@ -12,20 +12,21 @@
 
 #include <openssl/ssl.h>
 
+#define SL_SCOPE_SIZE 32
+
 /* Which of a backend's names are looked at: none, the first CN, or all after RFC 9525. */
 typedef enum { SL_CHECK_NO_NAME, SL_CHECK_FIRST_CN, SL_CHECK_NAMES } sl_check_name_t;
 
 typedef struct sl_profile_t {
     sl_refcount_t holders;
     SSL_CTX *ctx;
-    sl_trust_t *trust;       /* NULL: no CA was given */
+    sl_trust_t *trust;       /* without a store if no CA was given */
     int verify_mode;         /* SL_VERIFY_... */
     int verify_depth;        /* longest chain above the client's certificate */
     int crl_missing_ok;
     int ocsp_check;          /* SL_OCSP_...: of which client certificates a responder is asked; more in the settings */
     int ocsp_missing_ok;     /* a certificate without a responder passes */
     sl_srp_t *srp;           /* users with passwords; NULL: none */
-    STACK_OF(X509) *ocsp_responders; /* believed beside the issuer; NULL: none */
     int tickets_by_client;   /* nobody set a number of TLS 1.3 tickets: the connection decides by its client */
     int has_own_certificate; /* SSLOpenSSLConfCmd Certificate put one into ctx */
     /* of a client */
@@ -33,7 +34,7 @@ typedef struct sl_profile_t {
     int check_expire;
     int must_staple;
     const sl_setting_t *pins; /* borrowed from the settings; NULL: none */
-    unsigned char scope[32]; /* SHA-256 of what decides about client certificates: part of the session scope */
+    unsigned char scope[SL_SCOPE_SIZE]; /* SHA-256 of what decides about client certificates; in the session scope */
 } sl_profile_t;
 
 /* How the connection layer gets its callbacks into every SSL_CTX; may be NULL (tests). */
@@ -49,6 +50,7 @@ sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *h
                                     sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
 /* What the trust of a profile with these settings is built from; text is borrowed from the settings. */
 void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);
+void sl_profile_client_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);
 void sl_profile_retain(sl_profile_t *profile);
 void sl_profile_release(sl_profile_t *profile);
 

@@ -11,7 +11,9 @@
 
 typedef struct sl_outgoing_t {
     const char *id;                 /* of the first server or section that has these settings, for messages */
+    const sl_settings_t *settings;
     sl_profile_t *profile;          /* of sl_profile_new_client() */
+    int trust_id;                   /* newer CAs and CRLs than the profile's may come by this number; -1: none do */
     apr_array_header_t *identities; /* of sl_identity_ref_t, in the order of the configuration; may be empty */
     STACK_OF(X509) *issuers;        /* intermediates of the identities, by which a backend's CA may be found; or NULL */
 } sl_outgoing_t;

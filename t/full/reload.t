@@ -1,5 +1,5 @@
 # 1,000 certificates replaced within a second, under load: all of them are served within 5 seconds, and no request fails.
-# Then one certificate is replaced again and again: nobody ever gets half of one.
+# Then one certificate is replaced again and again, while children and the keeper are killed: nobody ever gets half of one.
 use strict;
 use warnings;
 use FindBin;
@@ -11,6 +11,7 @@ use SL::Certs;
 use SL::Client;
 use SL::Command qw(run slow slurp spew wait_until);
 use SL::Httpd;
+use SL::Load;
 
 my $hosts = 1000;
 my $certs = SL::Certs->new;
@@ -99,16 +100,23 @@ my ($made, $failed) = end_load(@load);
 ok($made > 50, 'there was load') or diag $made;
 is($failed, 0, "none of $made requests failed");
 
-@load = start_load(sub { 1 });
+my $load   = SL::Load->new($client, sub {'h1.many.test'}, cuts => 1);
+my $killed = 0;
 for my $round (1 .. 10_000 / 100) {
     put_pair(1, $_ % 2) for 1 .. 100;
     my $served = served(1);
     $served eq $pem[0] || $served eq $pem[1] or fail("round $round: neither the one nor the other");
+    if ($round % 5 == 0) {
+        my @children = $httpd->children;
+        $killed += $httpd->kill_child($children[rand @children]);
+    }
+    kill 'KILL', $httpd->helper('keeper') || () if $round % 40 == 0;
 }
 put_pair(1, 0);
 ok(wait_until(sub { served(1) eq $pem[0] }, 20 * slow()), '10,000 changes: the last one is served in the end');
-($made, $failed) = end_load(@load);
-is($failed, 0, "none of $made requests failed");
+my $sum = $load->end;
+cmp_ok($killed, '>=', 15, "$killed children were killed meanwhile");
+is_deeply($sum->{failed}, [], "each of $sum->{requests} requests that was not cut off had a whole certificate");
 unlike($httpd->error_log, qr/SL0152/, 'nothing was refused');
 $httpd->stop;
 done_testing;

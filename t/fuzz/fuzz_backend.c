@@ -273,7 +273,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const apr_size_t pieces[] = {1, 7, 100, 0};
     static const apr_status_t ends[] = {APR_EOF, APR_ECONNRESET, APR_TIMEUP, APR_EOF};
     backend_t backend;
-    sl_target_t target = {&outgoing, "a.test (192.0.2.1:443)", "a.test", NULL, NULL};
+    sl_target_t target = {&outgoing, "a.test (192.0.2.1:443)", "a.test", NULL, NULL, NULL};
     apr_array_header_t *alpn;
     sl_conn_t *conn;
     apr_pool_t *pool;

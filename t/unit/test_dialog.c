@@ -141,7 +141,62 @@ static void names_with_a_scheme_are_uris(void **state)
     assert_string_equal(sl_key_uri_shown("/a/pin-value=12", *state), "/a/pin-value=12");
 }
 
+static void what_is_kept_is_tried_where_nobody_can_be_asked(void **state)
+{
+    const char *path = program(*state, "sesame"), *how = apr_pstrcat(*state, "exec:", path, NULL);
+    sl_phrases_t *kept = sl_phrases_make();
+    sl_dialog_t *dialog = sl_dialog_make(*state, how, "Apache", SL_DIALOG_START, tell, NULL);
+    sl_question_t question = {.dialog = dialog, .host = "a:443"};
+    sl_recall_t recall = {.phrases = kept};
+    char phrase[1024], longest[1000];
+
+    assert_non_null(kept);
+    sl_dialog_keep(dialog, kept);
+    assert_int_equal(ask(&question, "a.key", phrase), 6);
+    sl_dialog_end(&question, NULL);
+    sl_dialog_close(dialog);
+    assert_string_equal(sl_phrases_next(kept, NULL), "sesame");
+    sl_phrases_add(kept, "another");
+    sl_phrases_add(kept, "sesame");
+    assert_int_equal(sl_phrases_answer(phrase, 1023, "b.key", &recall), 6);
+    assert_int_equal(sl_phrases_answer(phrase, 1023, "b.key", &recall), 7);
+    assert_memory_equal(phrase, "another", 7);
+    assert_false(recall.failed);
+    assert_int_equal(sl_phrases_answer(phrase, 1023, "c.key", &recall), 6);
+    assert_int_equal(sl_phrases_answer(phrase, 6, "c.key", &recall), -1);
+    assert_true(recall.failed);
+
+    question = (sl_question_t){.host = "a:443"};
+    question.dialog = dialog = sl_dialog_make(*state, "builtin", "Apache", SL_DIALOG_RESTART, tell, NULL);
+    sl_dialog_keep(dialog, kept);
+    assert_int_equal(ask(&question, "a.key", phrase), 6);
+    assert_int_equal(ask(&question, "a.key", phrase), 7);
+    assert_int_equal(ask(&question, "a.key", phrase), -1);
+    sl_dialog_end(&question, NULL);
+    sl_dialog_close(dialog);
+
+    told = 0; /* a program may answer otherwise by now */
+    question = (sl_question_t){.host = "a:443"};
+    question.dialog = dialog = sl_dialog_make(*state, how, "Apache", SL_DIALOG_RESTART, tell, NULL);
+    sl_dialog_keep(dialog, kept);
+    assert_int_equal(ask(&question, "a.key", phrase), 6);
+    assert_int_equal(told, 1);
+    sl_dialog_end(&question, NULL);
+    sl_dialog_close(dialog);
+
+    memset(longest, 'x', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    for (int i = 0; i < 100; i++) {
+        longest[0] = (char)('a' + i);
+        sl_phrases_add(kept, longest); /* more than there is room for */
+    }
+    sl_phrases_wipe(kept);
+    assert_null(sl_phrases_next(kept, NULL));
+    unlink(path);
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT_TEST(what_is_kept_is_tried_where_nobody_can_be_asked),
     UNIT_TEST(a_phrase_that_opened_a_key_is_tried_on_the_next),
     UNIT_TEST(a_wrong_phrase_is_not_remembered_and_a_program_not_asked_again),
     UNIT_TEST(a_token_gets_nothing_remembered_and_one_question),

@@ -140,7 +140,31 @@ static void many_at_once_are_counted(void **state)
     assert_string_equal(t->last, "SL0155: so do 79 other certificates: the status page lists them");
 }
 
+/* A year ahead: it is told as expired. Back again: nothing is told, until it is so. */
+static void a_clock_that_is_set_is_followed(void **state)
+{
+    static const apr_int64_t year = 365 * (apr_int64_t)DAY;
+    setup_t *t = make(*state, 1, 90 * (apr_int64_t)DAY);
+    apr_int64_t end = t->certs[0].not_after, before = t->now;
+
+    t->now += year;
+    t->job->run(t->job, &t->loop);
+    assert_int_equal(t->said, 1);
+    assert_non_null(strstr(t->last, "expired on "));
+    t->now = before;
+    t->job->run(t->job, &t->loop);
+    t->now -= year;
+    t->job->run(t->job, &t->loop);
+    assert_int_equal(t->said, 1);
+    assert_true(t->job->due <= apr_time_from_sec(t->now + 3600));
+    t->now = before;
+    t->job->run(t->job, &t->loop);
+    assert_int_equal(t->said, 1);
+    assert_int_equal(go(t, end - 30 * DAY), 1);
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT_TEST(a_clock_that_is_set_is_followed),
     UNIT_TEST(each_step_is_told_once),
     UNIT_TEST(short_lives_have_steps_of_their_own),
     UNIT_TEST(a_renewed_certificate_begins_anew),

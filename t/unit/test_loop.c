@@ -99,6 +99,43 @@ static void jobs_run_when_they_are_due(void **state)
     assert_int_equal(never.runs, 0);
 }
 
+/* The clock is set while a job runs, after it has said when it is due. */
+static void run_and_set_clock(sl_job_t *job, sl_loop_t *loop)
+{
+    count_t *count = job->baton;
+
+    job->due = sl_world_now(loop->world) + 1000;
+    if (count->runs == 2)
+        count->t->now -= apr_time_from_sec(365 * 86400);
+    if (count->runs == 4)
+        count->t->now += apr_time_from_sec(2 * 365 * 86400L);
+    if (++count->runs == count->most)
+        loop->stopped = 1;
+}
+
+/* So much ahead of the machine's. */
+static apr_time_t going(void *baton)
+{
+    return apr_time_now() + ((setup_t *)baton)->now;
+}
+
+static void a_clock_that_is_set_delays_nothing(void **state)
+{
+    setup_t t;
+    count_t count = {.most = 8, .t = &t}, never = {.t = &t};
+    sl_job_t job = {.run = run_and_set_clock, .baton = &count}, other = {.run = run, .baton = &never, .due = SL_NEVER};
+    apr_time_t begun = apr_time_now();
+
+    make(&t, *state);
+    t.world.now = going;
+    add(&t, &job);
+    add(&t, &other);
+    sl_loop_run(&t.loop);
+    assert_int_equal(count.runs, 8);
+    assert_int_equal(never.runs, 0);
+    assert_true(apr_time_now() - begun < apr_time_from_sec(5)); /* a sleep takes ten seconds at most */
+}
+
 static void take_byte(sl_job_t *job, sl_loop_t *loop)
 {
     count_t *count = job->baton;
@@ -276,6 +313,31 @@ static void the_ring_is_turned(void **state)
     assert_int_equal(t.level, SL_SAY_DEBUG);
 }
 
+/* Ahead by a year, and back: a key is there at any time, and none serves longer than it should. */
+static void the_ring_turns_with_a_clock_that_is_set(void **state)
+{
+    static const apr_int64_t jumps[] = {365 * 86400, -365 * 86400, -365 * 86400, 365 * 86400};
+    setup_t t;
+    sl_section_t *section;
+    sl_job_t *job;
+
+    make(&t, *state);
+    assert_int_equal(sl_section_make(&section, *state, 1, sizeof(sl_ticket_ring_t), NULL, NULL), APR_SUCCESS);
+    t.now = apr_time_from_sec(1000000000);
+    assert_int_equal(sl_ticket_job_turn(section, 1000000000, 60, 60, NULL, NULL), APR_SUCCESS);
+    job = sl_ticket_job_make(*state, section, 60, 60);
+    for (int i = 0; i < 4; i++) {
+        sl_ticket_ring_t ring;
+
+        t.now += apr_time_from_sec(jumps[i]);
+        job->run(job, &t.loop);
+        ring = ring_of(section);
+        assert_true(ring.count >= 1);
+        assert_true(ring.keys[0].made == apr_time_sec(t.now));
+        assert_true(job->due > t.now && job->due <= t.now + apr_time_from_sec(61));
+    }
+}
+
 /* A section too small for a ring: what is there stays, it is told, and tried again. */
 static void a_turn_that_fails_is_told(void **state)
 {
@@ -294,11 +356,13 @@ static void a_turn_that_fails_is_told(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(jobs_run_when_they_are_due),
+    UNIT_TEST(a_clock_that_is_set_delays_nothing),
     UNIT_TEST(jobs_run_when_a_descriptor_is_ready),
     UNIT_TEST(a_byte_ends_it),
     UNIT_TEST(it_ends_when_asked),
     UNIT_TEST(it_ends_with_its_parent),
     UNIT_TEST(the_ring_is_turned),
+    UNIT_TEST(the_ring_turns_with_a_clock_that_is_set),
     UNIT_TEST(a_turn_that_fails_is_told),
 };
 

@@ -418,10 +418,9 @@ static void test_crl_directory(void **state)
 {
     setup_t t = make(*state);
 
-    write_crls(&t, NULL, 0, 0);
-    material_hash_link(t.pool, t.dir, "crl.pem", X509_get_subject_name(t.ca->cert), 1);
     serve(&t, "SSLVerifyClient require\nSSLCARevocationPath DIR\nSSLCARevocationCheck leaf");
     write_crls(&t, t.direct->cert, 0, 0);
+    material_hash_link(t.pool, t.dir, "crl.pem", X509_get_subject_name(t.ca->cert), 1);
     assert_refused(&t, TLS1_3_VERSION, t.direct, NULL, X509_V_ERR_CERT_REVOKED, SSL_AD_CERTIFICATE_REVOKED);
 }
 

@@ -133,7 +133,7 @@ static setup_t *make(apr_pool_t *pool)
     t->mask = 0x5a;
     t->store = (sl_store_t){put, get, take_out, t};
     t->sealer = (sl_sealer_t){seal, open_sealed, t};
-    t->world = (sl_world_t){clock_of, t};
+    t->world = (sl_world_t){.now = clock_of, .baton = t};
     t->meanwhile = 1;
     t->cache = sl_session_cache_make(pool, &t->store, &t->world);
     return t;

@@ -47,7 +47,28 @@ static void what_is_over_is_not_served(void **state)
     assert_int_equal(sl_staple_read(section, 0, other, 4999, answer), 0); /* about another certificate */
 }
 
+static void a_clock_that_is_set_delays_no_question(void **state)
+{
+    apr_array_header_t *staples = apr_array_make(*state, 2, sizeof(sl_staple_t));
+    sl_staple_t *first = apr_array_push(staples), *second = apr_array_push(staples);
+    apr_time_t now = apr_time_from_sec(1000000000), year = apr_time_from_sec(365 * 86400), seen = 0;
+
+    memset(first, 0, sizeof(*first));
+    memset(second, 0, sizeof(*second));
+    first->due = now + 10;
+    second->due = SL_NEVER;
+    sl_staple_notice_clock(staples, &seen, now);
+    assert_true(first->due == now + 10);
+    sl_staple_notice_clock(staples, &seen, now + year); /* due at once */
+    assert_true(first->due == now + 10);
+    first->due = now + year + 20; /* asked, and to be asked again */
+    sl_staple_notice_clock(staples, &seen, now);
+    assert_true(first->due == now + 20);
+    assert_true(second->due == SL_NEVER);
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT_TEST(a_clock_that_is_set_delays_no_question),
     UNIT_TEST(the_next_question_comes_at_half_of_its_life),
     UNIT_TEST(pauses_grow),
     UNIT_TEST(what_is_over_is_not_served),

@@ -332,6 +332,9 @@ sub children {
     return sort { $a <=> $b } @children;
 }
 
+# Kills a child, which is no crash then.
+sub kill_child { my ($self, $pid) = @_; $self->{killed}{$pid} = 1; return kill 'KILL', $pid }
+
 # Process id of the module's "keeper" or "courier"; undef if there is none.
 sub helper { my ($self, $name) = @_; return ($self->children("sl-$name"))[0] }
 
@@ -374,6 +377,7 @@ sub end_process {
 sub crashes {
     my ($self) = @_;
     my @found = grep {/exit signal|seg fault or similar|AH0005[12]:/} split /\n/, $self->error_log;
+    @found = grep { !(/child pid (\d+) exit signal Killed/ && $self->{killed}{$1}) } @found;
     push @found, grep { !$self->is_end_of_one_process($_) && !is_leak_check_itself($_) } map { slurp($_) } glob "$self->{root}/reports/report*";
     return @found;
 }

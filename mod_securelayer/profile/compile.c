@@ -35,6 +35,7 @@ typedef struct sl_compile_t {
     const sl_settings_t *settings;
     const char *host;
     sl_profile_t *profile;
+    apr_hash_t *trusts; /* NULL: none are shared */
     apr_pool_t *scratch;
     sl_problems_t *problems;
 } sl_compile_t;
@@ -244,13 +245,44 @@ void sl_profile_client_trust_source(sl_trust_source_t *source, const sl_settings
     fill_trust_source(source, settings, &client_rows);
 }
 
+static const char *or_none(const char *path)
+{
+    return path ? path : "";
+}
+
+/* Text that is equal for sources that make the same trust. */
+static const char *source_text(const sl_trust_source_t *source, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%d %d", or_none(source->ca_file),
+                        or_none(source->ca_path), or_none(source->names_file), or_none(source->names_path),
+                        or_none(source->crl_file), or_none(source->crl_path), or_none(source->chain_file),
+                        or_none(source->responder_file), (int)source->crl_check, source->crl_missing_ok);
+}
+
+/* NULL if it can't be built, which is told each time. */
+static sl_trust_t *get_trust(const sl_compile_t *in, const sl_trust_source_t *source, apr_int64_t now)
+{
+    const char *text = source_text(source, in->scratch);
+    sl_trust_t *trust = in->trusts ? apr_hash_get(in->trusts, text, APR_HASH_KEY_STRING) : NULL;
+
+    if (!trust && sl_trust_new(&trust, source, now, in->scratch, in->problems) != APR_SUCCESS)
+        return NULL;
+    if (!in->trusts)
+        return trust;
+    if (!apr_hash_get(in->trusts, text, APR_HASH_KEY_STRING))
+        apr_hash_set(in->trusts, apr_pstrdup(apr_hash_pool_get(in->trusts), text), APR_HASH_KEY_STRING, trust);
+    sl_trust_retain(trust);
+    return trust;
+}
+
 static void set_trust(const sl_compile_t *in, apr_int64_t now)
 {
     sl_profile_t *profile = in->profile;
     sl_trust_source_t source;
 
     fill_trust_source(&source, in->settings, in->rows);
-    if (sl_trust_new(&profile->trust, &source, now, in->scratch, in->problems) != APR_SUCCESS)
+    profile->trust = get_trust(in, &source, now);
+    if (!profile->trust)
         return;
     if (profile->trust->store)
         SSL_CTX_set1_cert_store(profile->ctx, profile->trust->store);
@@ -443,10 +475,11 @@ static const side_t server_side = {TLS_server_method, &server_rows, SL_FOR_AUTH,
 static const side_t client_side = {TLS_client_method, &client_rows, SL_IN_CLIENT_PROFILE, set_client, NULL};
 
 static sl_profile_t *compile(const side_t *side, const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+                             sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                             sl_problems_t *problems)
 {
     sl_profile_t *profile = calloc(1, sizeof(*profile));
-    sl_compile_t in = {side->rows, settings, host, profile, scratch, problems};
+    sl_compile_t in = {side->rows, settings, host, profile, trusts, scratch, problems};
     const char *digest = sl_settings_digest(settings, side->scope, scratch);
     int errors = problems->errors;
 
@@ -476,15 +509,17 @@ static sl_profile_t *compile(const side_t *side, const sl_settings_t *settings, 
 }
 
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+                             sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                             sl_problems_t *problems)
 {
-    return compile(&server_side, settings, host, now, prepare, scratch, problems);
+    return compile(&server_side, settings, host, now, prepare, trusts, scratch, problems);
 }
 
 sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems)
+                                    sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                                    sl_problems_t *problems)
 {
-    return compile(&client_side, settings, host, now, prepare, scratch, problems);
+    return compile(&client_side, settings, host, now, prepare, trusts, scratch, problems);
 }
 
 void sl_profile_retain(sl_profile_t *profile)

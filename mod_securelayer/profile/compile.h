@@ -10,6 +10,7 @@
 #include "identity/trust.h"
 #include "profile/settings.h"
 
+#include <apr_hash.h>
 #include <openssl/ssl.h>
 
 #define SL_SCOPE_SIZE 32
@@ -41,13 +42,16 @@ typedef struct sl_profile_t {
 typedef void (*sl_profile_prepare_t)(SSL_CTX *ctx);
 
 /* Everything wrong with the settings goes to `problems` with its origin; `host` names the virtual host in messages.
- * NULL if there was an error. `now`: seconds since 1970. */
+ * NULL if there was an error. `now`: seconds since 1970. `trusts`: text -> sl_trust_t * with a reference, those that were
+ * built before, so that equal files make one; what is new is added. NULL: nothing is shared. */
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+                             sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                             sl_problems_t *problems);
 /* The same for the side that connects to backends: from the SSLProxy... rows of `settings`, which live as long as the
  * profile. */
 sl_profile_t *sl_profile_new_client(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                                    sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+                                    sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                                    sl_problems_t *problems);
 /* What the trust of a profile with these settings is built from; text is borrowed from the settings. */
 void sl_profile_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);
 void sl_profile_client_trust_source(sl_trust_source_t *source, const sl_settings_t *settings);

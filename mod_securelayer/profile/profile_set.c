@@ -7,12 +7,14 @@
 struct sl_profile_set_t {
     apr_pool_t *pool;
     apr_hash_t *by_digest; /* text -> sl_profile_t *, or &broken */
+    apr_hash_t *trusts;    /* of sl_profile_new() */
     apr_int64_t now;
     sl_profile_prepare_t prepare;
     int apart;
     int weight; /* of the rows that count */
     sl_profile_t *(*compile)(const sl_settings_t *settings, const char *host, apr_int64_t now,
-                             sl_profile_prepare_t prepare, apr_pool_t *scratch, sl_problems_t *problems);
+                             sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
+                             sl_problems_t *problems);
 };
 
 static sl_profile_t broken;
@@ -27,6 +29,8 @@ static apr_status_t release_all(void *baton)
         if (profile != &broken)
             sl_profile_release(profile);
     }
+    for (apr_hash_index_t *i = apr_hash_first(NULL, set->trusts); i; i = apr_hash_next(i))
+        sl_trust_release(apr_hash_this_val(i));
     return APR_SUCCESS;
 }
 
@@ -36,6 +40,7 @@ sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_prof
 
     set->pool = pool;
     set->by_digest = apr_hash_make(pool);
+    set->trusts = apr_hash_make(pool);
     set->now = now;
     set->prepare = prepare;
     set->apart = 0;
@@ -64,7 +69,7 @@ sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *set
         digest = apr_psprintf(scratch, "%u%s", apr_hash_count(set->by_digest), digest);
     profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
     if (!profile) {
-        profile = set->compile(settings, host, set->now, set->prepare, scratch, problems);
+        profile = set->compile(settings, host, set->now, set->prepare, set->apart ? NULL : set->trusts, scratch, problems);
         apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
     }
     return profile == &broken ? NULL : profile;

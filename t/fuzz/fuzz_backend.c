@@ -133,7 +133,7 @@ static void make_outgoing(sl_outgoing_t *made, const char *dir, const char *more
 
     made->id = "fuzz";
     made->profile = sl_profile_new_client(memory_settings(root, directives), "fuzz", material_now(), sl_connect_prepare,
-                                          root, problems);
+                                          NULL, root, problems);
     MUST(made->profile);
     made->identities = apr_array_make(root, 1, sizeof(sl_identity_ref_t));
     memset(apr_array_push(made->identities), 0, sizeof(sl_identity_ref_t));

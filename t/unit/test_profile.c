@@ -58,7 +58,7 @@ static sl_profile_t *compile(apr_pool_t *pool, const sl_settings_t *settings)
 
     apr_pool_create(&scratch, pool);
     problems = sl_problems_make(pool);
-    profile = sl_profile_new(settings, "a.test:443", material_now(), NULL, scratch, problems);
+    profile = sl_profile_new(settings, "a.test:443", material_now(), NULL, NULL, scratch, problems);
     apr_pool_destroy(scratch); /* nothing that is kept may live in it */
     assert_int_equal(profile == NULL, problems->errors > 0);
     if (profile)

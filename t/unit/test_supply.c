@@ -87,22 +87,61 @@ static void damaged_bytes_give_none(void **state)
     sl_identity_release(identity);
 }
 
+/* What the parent keeps for a supply. */
+typedef struct kept_t {
+    sl_vault_t *vault;
+    sl_stored_t **stored;
+    int count;
+} kept_t;
+
+static apr_status_t give_up(void *baton)
+{
+    kept_t *kept = baton;
+
+    for (int i = 0; i < kept->count; i++)
+        sl_stored_free(kept->stored[i], kept->vault);
+    sl_vault_free(kept->vault);
+    return APR_SUCCESS;
+}
+
+static const sl_stored_t *keep(kept_t *kept, sl_identity_t *identity, int on_token)
+{
+    sl_stored_t *stored = sl_stored_new(identity, on_token, kept->vault, NULL);
+
+    assert_non_null(stored);
+    sl_identity_release(identity);
+    kept->stored[kept->count++] = stored;
+    return stored;
+}
+
+static kept_t *make_kept(apr_pool_t *pool, int most)
+{
+    kept_t *kept = apr_pcalloc(pool, sizeof(*kept));
+
+    kept->vault = sl_vault_new();
+    assert_non_null(kept->vault);
+    kept->stored = apr_pcalloc(pool, sizeof(*kept->stored) * (apr_size_t)most);
+    apr_pool_cleanup_register(pool, kept, give_up, apr_pool_cleanup_null);
+    return kept;
+}
+
 static sl_supply_t *make_supply(apr_pool_t *pool, int count)
 {
     sl_supply_t *supply = sl_supply_make(pool);
+    kept_t *kept = make_kept(pool, count);
 
     for (int i = 0; i < count; i++) {
-        sl_identity_t *identity = make_identity(pool, apr_psprintf(pool, "h%d.test", i), "P-256");
-        sl_identity_ref_t ref, again;
+        const sl_stored_t *stored = keep(kept, make_identity(pool, apr_psprintf(pool, "h%d.test", i), "P-256"), 0);
+        sl_identity_ref_t ref = sl_supply_add(supply, stored);
 
-        assert_int_equal(sl_supply_add(supply, identity, 0, &ref, NULL), APR_SUCCESS);
         assert_int_equal(ref.id, i);
         assert_int_equal(ref.twin, i);
-        assert_int_equal(sl_supply_add(supply, identity, 0, &again, NULL), APR_SUCCESS);
-        assert_int_equal(again.id, i);
-        sl_identity_release(identity);
+        assert_int_equal(sl_supply_add(supply, stored).id, i);
+        assert_ptr_equal(sl_supply_start_of(supply, i), stored);
+        assert_false(sl_supply_is_on_token(supply, i));
     }
     assert_int_equal(sl_supply_count(supply), count);
+    assert_null(sl_supply_start_of(supply, count));
     return supply;
 }
 
@@ -147,6 +186,30 @@ static void those_used_last_are_kept(void **state)
     assert_null(sl_supply_get(supply, 5));
     assert_null(sl_supply_get(supply, -1));
     sl_supply_stop(supply);
+}
+
+/* The same certificate from other files has a number of its own, and knows of its twin. */
+static void one_certificate_from_two_places_is_seen(void **state)
+{
+    sl_supply_t *supply = sl_supply_make(*state);
+    kept_t *kept = make_kept(*state, 3);
+    sl_identity_t *identity = make_identity(*state, "a.test", "P-256"), *given;
+    sl_identity_ref_t ref;
+
+    sl_identity_retain(identity);
+    sl_identity_retain(identity);
+    sl_supply_add(supply, keep(kept, make_identity(*state, "b.test", "P-256"), 0));
+    sl_supply_add(supply, keep(kept, identity, 0));
+    ref = sl_supply_add(supply, keep(kept, identity, 1));
+    assert_int_equal(ref.id, 2);
+    assert_int_equal(ref.twin, 1);
+    assert_false(sl_supply_is_on_token(supply, 1));
+    assert_true(sl_supply_is_on_token(supply, 2)); /* there is nothing to make it of: it is handed out as it is */
+    sl_supply_settle(supply, NULL);
+    given = sl_supply_get(supply, 2);
+    assert_ptr_equal(given, identity);
+    sl_identity_release(given);
+    sl_identity_release(identity);
 }
 
 static void news_count_at_once(void **state)
@@ -221,7 +284,8 @@ static void nobody_gets_a_torn_one(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(bytes_come_back),          UNIT_TEST(damaged_bytes_give_none), UNIT_TEST(those_used_last_are_kept),
-    UNIT_TEST(news_count_at_once),       UNIT_TEST(nobody_gets_a_torn_one),
+    UNIT_TEST(one_certificate_from_two_places_is_seen), UNIT_TEST(news_count_at_once),
+    UNIT_TEST(nobody_gets_a_torn_one),
 };
 
 UNIT_MAIN(tests)

@@ -39,7 +39,7 @@ typedef struct sl_cached_t {
 #define MOST_THREADS 16
 
 struct sl_identity_cache_t {
-    sl_vault_t *vault;
+    sl_vault_t *vault;             /* NULL: there is nothing to keep */
     sl_cached_t *buckets[BUCKETS]; /* by paths; the newest first */
     int read, known;               /* since the last sweep */
     int records;
@@ -97,12 +97,15 @@ static int is_of_key(const sl_source_t *source, const sl_origin_t *origin)
 
 sl_identity_cache_t *sl_identity_cache_make(apr_pool_t *pool)
 {
-    sl_identity_cache_t *cache = apr_pcalloc(pool, sizeof(*cache));
+    return apr_pcalloc(pool, sizeof(sl_identity_cache_t));
+}
 
-    cache->vault = sl_vault_new();
+static void need_vault(sl_identity_cache_t *cache)
+{
+    if (!cache->vault)
+        cache->vault = sl_vault_new();
     if (!cache->vault)
         abort();
-    return cache;
 }
 
 static sl_kept_warning_t *keep_warnings(const sl_source_t *source, const sl_problems_t *problems)
@@ -248,6 +251,7 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
     apr_status_t rv;
 
     *stored = NULL;
+    need_vault(cache);
     if (cached) {
         cache->known += !cached->wanted && !cached->is_new;
     }
@@ -387,6 +391,7 @@ void sl_identity_cache_read(sl_identity_cache_t *cache, const apr_array_header_t
     list_unknown(cache, sources, &reading, scratch);
     if (reading.count < FEW)
         return;
+    need_vault(cache);
     read_all(&reading, scratch);
     keep_all(cache, &reading, scratch);
 }
@@ -419,5 +424,9 @@ void sl_identity_cache_sweep(sl_identity_cache_t *cache)
             *at = cached->next;
             drop(cache, cached);
         }
+    }
+    if (!cache->records) {
+        sl_vault_free(cache->vault);
+        cache->vault = NULL;
     }
 }

@@ -1,4 +1,4 @@
-/* Certificates, read without OpenSSL.  Called by identity/quick for each certificate of a start. */
+/* Certificates, read without OpenSSL.  Called by identity/stored for each certificate of a start. */
 #include "crypto/cert_der.h"
 
 #include "base/text.h"
@@ -10,7 +10,11 @@
 #define EXTENSIONS 0xa3
 #define BOOLEAN 0x01
 #define DNS_NAME 0x82
+#define IP_ADDRESS 0x87
+#define EMAIL 0x81
+#define URI 0x86
 #define KEY_IDENTIFIER 0x80
+#define KEY_CERT_SIGN 0x04 /* in the first byte of the key usage */
 
 static int is(const sl_reader_t *r, const char *bytes, apr_size_t length)
 {
@@ -20,6 +24,22 @@ static int is(const sl_reader_t *r, const char *bytes, apr_size_t length)
 static int is_equal(const sl_reader_t *a, const sl_reader_t *b)
 {
     return sl_reader_left(a) == sl_reader_left(b) && !memcmp(a->at, b->at, sl_reader_left(a));
+}
+
+/* DER has no indefinite lengths. */
+static unsigned next(sl_reader_t *r, sl_reader_t *content)
+{
+    if (sl_reader_left(r) > 1 && r->at[1] == 0x80)
+        r->failed = 1;
+    return sl_der_next(r, content);
+}
+
+static int expect(sl_reader_t *r, unsigned tag, sl_reader_t *content)
+{
+    if (next(r, content) == tag)
+        return 1;
+    r->failed = 1;
+    return 0;
 }
 
 /* ---- times ---- */
@@ -37,9 +57,9 @@ static int two_digits(sl_reader_t *r)
 static int take_time(sl_reader_t *validity, apr_int64_t *seconds)
 {
     sl_reader_t text;
-    apr_time_exp_t parts;
+    apr_time_exp_t parts, same;
     apr_time_t moment;
-    unsigned tag = sl_der_next(validity, &text);
+    unsigned tag = next(validity, &text);
     int year;
 
     if (tag != SL_DER_UTC_TIME && tag != SL_DER_GENERAL_TIME)
@@ -59,7 +79,8 @@ static int take_time(sl_reader_t *validity, apr_int64_t *seconds)
     if (sl_reader_u8(&text) != 'Z' || text.failed || sl_reader_left(&text) || parts.tm_mon < 0 || parts.tm_mon > 11 ||
         parts.tm_mday < 1 || parts.tm_mday > 31 || parts.tm_hour > 23 || parts.tm_min > 59 || parts.tm_sec > 59)
         return 0;
-    if (apr_time_exp_gmt_get(&moment, &parts) != APR_SUCCESS)
+    if (apr_time_exp_gmt_get(&moment, &parts) != APR_SUCCESS || apr_time_exp_gmt(&same, moment) != APR_SUCCESS ||
+        same.tm_mday != parts.tm_mday) /* February 30th */
         return 0;
     *seconds = apr_time_sec(moment);
     return 1;
@@ -69,7 +90,7 @@ static int take_validity(sl_cert_der_t *cert, sl_reader_t *tbs)
 {
     sl_reader_t validity;
 
-    return sl_der_expect(tbs, SL_DER_SEQUENCE, &validity) && take_time(&validity, &cert->not_before) &&
+    return expect(tbs, SL_DER_SEQUENCE, &validity) && take_time(&validity, &cert->not_before) &&
            take_time(&validity, &cert->not_after) && !sl_reader_left(&validity);
 }
 
@@ -79,34 +100,49 @@ static int take_key(sl_cert_der_t *cert, sl_reader_t *tbs)
 {
     sl_reader_t info, algorithm, parameter;
 
-    if (!sl_der_expect(tbs, SL_DER_SEQUENCE, &info) || !sl_der_expect(&info, SL_DER_SEQUENCE, &algorithm) ||
-        !sl_der_expect(&algorithm, SL_DER_OID, &cert->key_type))
+    if (!expect(tbs, SL_DER_SEQUENCE, &info) || !expect(&info, SL_DER_SEQUENCE, &algorithm) ||
+        !expect(&algorithm, SL_DER_OID, &cert->key_type))
         return 0;
     sl_reader_init(&cert->key_curve, algorithm.end, 0);
-    if (sl_der_peek(&algorithm) == SL_DER_OID && sl_der_next(&algorithm, &parameter))
+    if (sl_der_peek(&algorithm) == SL_DER_OID && next(&algorithm, &parameter))
         cert->key_curve = parameter;
-    return sl_der_expect(&info, SL_DER_BIT_STRING, &cert->key) && sl_reader_u8(&cert->key) == 0 && !cert->key.failed &&
+    return expect(&info, SL_DER_BIT_STRING, &cert->key) && sl_reader_u8(&cert->key) == 0 && !cert->key.failed &&
            !sl_reader_left(&info);
 }
 
 static int take_basic_constraints(sl_cert_der_t *cert, sl_reader_t value)
 {
-    sl_reader_t constraints, flag;
+    sl_reader_t constraints, flag, depth;
 
-    if (!sl_der_expect(&value, SL_DER_SEQUENCE, &constraints))
+    if (!expect(&value, SL_DER_SEQUENCE, &constraints) || sl_reader_left(&value))
         return 0;
-    if (sl_der_peek(&constraints) == BOOLEAN && sl_der_next(&constraints, &flag))
-        cert->is_ca = sl_reader_u8(&flag) != 0;
-    return 1;
+    if (sl_der_peek(&constraints) == BOOLEAN && next(&constraints, &flag))
+        cert->is_ca = sl_reader_left(&flag) == 1 && *flag.at;
+    if (sl_reader_left(&constraints) && !sl_der_unsigned(&constraints, &depth))
+        return 0;
+    return !sl_reader_left(&constraints);
 }
 
 static int take_issuer_key(sl_cert_der_t *cert, sl_reader_t value)
 {
     sl_reader_t identifiers;
 
-    if (!sl_der_expect(&value, SL_DER_SEQUENCE, &identifiers))
+    if (!expect(&value, SL_DER_SEQUENCE, &identifiers))
         return 0;
-    return sl_der_peek(&identifiers) != KEY_IDENTIFIER || sl_der_next(&identifiers, &cert->issuer_key);
+    if (sl_der_peek(&identifiers) == KEY_IDENTIFIER && !next(&identifiers, &cert->issuer_key))
+        return 0;
+    cert->names_issuer = sl_reader_left(&identifiers) > 0;
+    return 1;
+}
+
+static int take_key_usage(sl_cert_der_t *cert, sl_reader_t value)
+{
+    sl_reader_t bits;
+
+    if (!expect(&value, SL_DER_BIT_STRING, &bits))
+        return 0;
+    cert->is_no_signer = sl_reader_left(&bits) < 2 || !(bits.at[1] & KEY_CERT_SIGN);
+    return 1;
 }
 
 /* Those of id-ce, 2.5.29.x. */
@@ -114,9 +150,11 @@ static int take_known(sl_cert_der_t *cert, unsigned which, sl_reader_t value)
 {
     switch (which) {
     case 14:
-        return sl_der_expect(&value, SL_DER_OCTET_STRING, &cert->subject_key);
+        return expect(&value, SL_DER_OCTET_STRING, &cert->subject_key);
+    case 15:
+        return take_key_usage(cert, value);
     case 17:
-        return sl_der_expect(&value, SL_DER_SEQUENCE, &cert->alt_names);
+        return expect(&value, SL_DER_SEQUENCE, &cert->alt_names) && !sl_reader_left(&value);
     case 19:
         return take_basic_constraints(cert, value);
     case 35:
@@ -126,31 +164,45 @@ static int take_known(sl_cert_der_t *cert, unsigned which, sl_reader_t value)
     }
 }
 
-static int take_extension(sl_cert_der_t *cert, sl_reader_t *all)
+/* Of two of a kind OpenSSL believes none. */
+static int is_first(unsigned which, apr_uint64_t *seen)
+{
+    apr_uint64_t bit = which < 64 ? (apr_uint64_t)1 << which : 0;
+
+    if (*seen & bit)
+        return 0;
+    *seen |= bit;
+    return 1;
+}
+
+static int take_extension(sl_cert_der_t *cert, sl_reader_t *all, apr_uint64_t *seen)
 {
     sl_reader_t extension, oid, critical, value;
 
-    if (!sl_der_expect(all, SL_DER_SEQUENCE, &extension) || !sl_der_expect(&extension, SL_DER_OID, &oid))
+    if (!expect(all, SL_DER_SEQUENCE, &extension) || !expect(&extension, SL_DER_OID, &oid))
         return 0;
     if (sl_der_peek(&extension) == BOOLEAN)
-        sl_der_next(&extension, &critical);
-    if (!sl_der_expect(&extension, SL_DER_OCTET_STRING, &value))
+        next(&extension, &critical);
+    if (!expect(&extension, SL_DER_OCTET_STRING, &value))
         return 0;
     if (is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
         cert->has_features = 1;
-    return sl_reader_left(&oid) != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d || take_known(cert, oid.at[2], value);
+    if (sl_reader_left(&oid) != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d)
+        return 1;
+    return is_first(oid.at[2], seen) && take_known(cert, oid.at[2], value);
 }
 
 static int take_extensions(sl_cert_der_t *cert, sl_reader_t *tbs)
 {
     sl_reader_t outer, all;
+    apr_uint64_t seen = 0;
 
     if (!sl_reader_left(tbs))
         return 1;
-    if (!sl_der_expect(tbs, EXTENSIONS, &outer) || !sl_der_expect(&outer, SL_DER_SEQUENCE, &all))
+    if (!expect(tbs, EXTENSIONS, &outer) || !expect(&outer, SL_DER_SEQUENCE, &all))
         return 0;
     while (sl_reader_left(&all)) {
-        if (!take_extension(cert, &all))
+        if (!take_extension(cert, &all, &seen))
             return 0;
     }
     return !sl_reader_left(tbs);
@@ -160,7 +212,7 @@ static int take_version(sl_reader_t *tbs)
 {
     sl_reader_t outer, version;
 
-    return sl_der_expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) && is(&version, "\2", 1);
+    return expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) && is(&version, "\2", 1);
 }
 
 int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t length)
@@ -171,16 +223,14 @@ int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t l
     sl_reader_init(&cert->issuer_key, der, 0);
     cert->subject_key = cert->alt_names = cert->issuer_key;
     sl_reader_init(&file, der, length);
-    if (!sl_der_expect(&file, SL_DER_SEQUENCE, &top) || sl_reader_left(&file) ||
-        !sl_der_expect(&top, SL_DER_SEQUENCE, &tbs) || !sl_der_expect(&top, SL_DER_SEQUENCE, &part) ||
-        !sl_der_expect(&part, SL_DER_OID, &cert->signature) || !sl_der_expect(&top, SL_DER_BIT_STRING, &part) ||
-        sl_reader_left(&top))
+    if (!expect(&file, SL_DER_SEQUENCE, &top) || sl_reader_left(&file) || !expect(&top, SL_DER_SEQUENCE, &tbs) ||
+        !expect(&top, SL_DER_SEQUENCE, &part) || !expect(&part, SL_DER_OID, &cert->signature) ||
+        !expect(&top, SL_DER_BIT_STRING, &part) || sl_reader_left(&top))
         return 0;
-    if (!take_version(&tbs) || !sl_der_expect(&tbs, SL_DER_INTEGER, &part) ||
-        !sl_der_expect(&tbs, SL_DER_SEQUENCE, &part))
+    if (!take_version(&tbs) || !expect(&tbs, SL_DER_INTEGER, &part) || !expect(&tbs, SL_DER_SEQUENCE, &part))
         return 0;
-    return sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->issuer) && take_validity(cert, &tbs) &&
-           sl_der_expect(&tbs, SL_DER_SEQUENCE, &cert->subject) && take_key(cert, &tbs) && take_extensions(cert, &tbs);
+    return expect(&tbs, SL_DER_SEQUENCE, &cert->issuer) && take_validity(cert, &tbs) &&
+           expect(&tbs, SL_DER_SEQUENCE, &cert->subject) && take_key(cert, &tbs) && take_extensions(cert, &tbs);
 }
 
 int sl_cert_der_is_well_signed(const sl_cert_der_t *cert)
@@ -197,7 +247,7 @@ int sl_cert_der_is_well_signed(const sl_cert_der_t *cert)
 
 int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *issuer)
 {
-    if (!is_equal(&cert->issuer, &issuer->subject))
+    if (!is_equal(&cert->issuer, &issuer->subject) || cert->names_issuer || issuer->is_no_signer)
         return 0;
     return !sl_reader_left(&cert->issuer_key) || !sl_reader_left(&issuer->subject_key) ||
            is_equal(&cert->issuer_key, &issuer->subject_key);
@@ -205,23 +255,36 @@ int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *iss
 
 /* ---- names ---- */
 
+/* Puts it behind the others if it is a DNS name of a host. 0 if there is no room, or it is of a kind that has a form of
+ * its own. */
+static int take_name(unsigned tag, const sl_reader_t *name, char *names, apr_size_t room, apr_size_t *used)
+{
+    apr_size_t length = sl_reader_left(name);
+    char host[SL_HOST_MAX + 1];
+
+    if (tag != DNS_NAME)
+        return tag == IP_ADDRESS || tag == EMAIL || tag == URI;
+    /* No host that is asked for ends in a dot. */
+    if (!sl_text_host(host, name->at, length) || name->at[length - 1] == '.')
+        return 1;
+    length = strlen(host) + 1;
+    if (*used + length + 1 > room)
+        return 0;
+    memcpy(names + *used, host, length);
+    *used += length;
+    return 1;
+}
+
 apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t room)
 {
     sl_reader_t all = cert->alt_names, name;
-    char host[SL_HOST_MAX + 1];
     apr_size_t used = 0;
 
     while (sl_reader_left(&all)) {
-        unsigned tag = sl_der_next(&all, &name);
-        apr_size_t length;
+        unsigned tag = next(&all, &name);
 
-        if (tag != DNS_NAME || !sl_text_host(host, name.at, sl_reader_left(&name)))
-            continue;
-        length = strlen(host) + 1;
-        if (used + length + 1 > room)
+        if (!tag || !take_name(tag, &name, names, room, &used))
             return 0;
-        memcpy(names + used, host, length);
-        used += length;
     }
     if (!used)
         return 0;
@@ -229,14 +292,36 @@ apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t 
     return used + 1;
 }
 
+/* Letters, digits, and hyphens within labels; no address. What else there is is compared in ways of their own. */
+static int is_ordinary_host(const char *host)
+{
+    char before = '.';
+    int has_letter = 0; /* the label */
+
+    for (; *host; before = *host++) {
+        if (*host == '.' || *host == '-') {
+            if (before == '.' || (before == '-' && *host == '.'))
+                return 0;
+            has_letter &= *host != '.';
+        }
+        else if (*host >= 'a' && *host <= 'z')
+            has_letter = 1;
+        else if (*host < '0' || *host > '9')
+            return 0;
+    }
+    return has_letter && before != '-';
+}
+
 int sl_cert_der_names_cover(const char *names, const char *host)
 {
     const char *dot = strchr(host, '.');
 
+    if (!is_ordinary_host(host))
+        return 0;
     for (const char *name = names; *name; name += strlen(name) + 1) {
         if (!strcmp(name, host))
             return 1;
-        if (dot && dot != host && name[0] == '*' && name[1] == '.' && !strcmp(name + 1, dot) && strchr(dot + 1, '.'))
+        if (dot && name[0] == '*' && name[1] == '.' && !strcmp(name + 1, dot) && strchr(dot + 1, '.'))
             return 1;
     }
     return 0;

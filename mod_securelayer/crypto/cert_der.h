@@ -18,6 +18,8 @@ typedef struct sl_cert_der_t {
     sl_reader_t alt_names;               /* GeneralNames of the subjectAltName; empty if there is none */
     apr_int64_t not_before, not_after;   /* seconds since 1970 */
     int is_ca;
+    int is_no_signer;                    /* its key usage does not allow to sign certificates */
+    int names_issuer;                    /* the authority key identifier names the issuer's certificate as well */
     int has_features;                    /* TLS features (RFC 7633): it may say that it has to be stapled */
 } sl_cert_der_t;
 
@@ -25,13 +27,14 @@ typedef struct sl_cert_der_t {
 int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t length);
 /* Is it signed by an algorithm that nobody would warn of (ECDSA, PKCS#1 or Ed25519, SHA-256 or more)? */
 int sl_cert_der_is_well_signed(const sl_cert_der_t *cert);
-/* By names and key identifiers: is `issuer` the one that `cert` names? */
+/* By names, key identifiers and key usage: is `issuer` for sure the one that `cert` names? */
 int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *issuer);
 /* The DNS names in lower case, each with a NUL behind it and one more at the end, into `names`; returns the bytes used,
- * 0 if there are more than `room`, or none. Names with bytes that no host name has are left out. */
+ * 0 if there are more than `room`, or none, or names of kinds that only OpenSSL reads. Names with bytes that no host name
+ * has are left out. */
 apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t room);
 /* Do the names (as above) cover `host` (lower case) for sure: by the same name, or by a wildcard for its first label
- * (RFC 9525 section 6.3)? */
+ * (RFC 9525 section 6.3)? Only ordinary names of hosts are. */
 int sl_cert_der_names_cover(const char *names, const char *host);
 
 #endif

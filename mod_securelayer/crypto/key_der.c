@@ -285,6 +285,18 @@ static int take_rsa_public(sl_reader_t bits, sl_reader_t *modulus, sl_reader_t *
            sl_der_unsigned(&key, exponent) && !sl_reader_left(&key);
 }
 
+/* The numbers behind the public ones are those that rsa_key() wants. */
+static int has_secret_numbers(sl_reader_t *key)
+{
+    sl_reader_t number;
+
+    for (int i = 2; i < RSA_NUMBERS; i++) {
+        if (!sl_der_unsigned(key, &number) || !sl_reader_left(&number) || sl_reader_left(&number) > RSA_NUMBER_MAX)
+            return 0;
+    }
+    return !sl_reader_left(key);
+}
+
 static int is_same_rsa(sl_reader_t private_key, const sl_cert_der_t *cert)
 {
     sl_reader_t key, version, number, modulus, exponent;
@@ -294,7 +306,7 @@ static int is_same_rsa(sl_reader_t private_key, const sl_cert_der_t *cert)
         !sl_der_unsigned(&key, &version) || sl_reader_left(&version))
         return 0;
     return sl_der_unsigned(&key, &number) && is_equal(&number, &modulus) && sl_der_unsigned(&key, &number) &&
-           is_equal(&number, &exponent);
+           is_equal(&number, &exponent) && has_secret_numbers(&key);
 }
 
 static int is_same_point(sl_reader_t private_key, int curve, const sl_cert_der_t *cert)
@@ -303,7 +315,7 @@ static int is_same_point(sl_reader_t private_key, int curve, const sl_cert_der_t
 
     return curve >= 0 && find_curve(&cert->key_curve) == curve &&
            take_ec(private_key, curve, &secret, &point) == curve && sl_reader_left(&point) &&
-           is_equal(&point, &cert->key);
+           is_equal(&point, &cert->key) && sl_reader_left(&secret) == curves[curve].number_length;
 }
 
 int sl_key_der_is_of(const unsigned char *der, apr_size_t length, const sl_cert_der_t *cert)

@@ -141,7 +141,9 @@ static int take_key_usage(sl_cert_der_t *cert, sl_reader_t value)
 
     if (!expect(&value, SL_DER_BIT_STRING, &bits))
         return 0;
-    cert->is_no_signer = sl_reader_left(&bits) < 2 || !(bits.at[1] & KEY_CERT_SIGN);
+    /* The first byte of a BIT STRING counts its unused bits. */
+    cert->is_no_signer =
+        sl_reader_left(&bits) < 2 || !(bits.at[1] & KEY_CERT_SIGN) || (sl_reader_left(&bits) == 2 && bits.at[0] > 2);
     return 1;
 }
 

@@ -9,6 +9,11 @@
 
 #define EXTENSIONS 0xa3
 #define BOOLEAN 0x01
+#define NONE 0x05 /* NULL */
+#define UTF8_STRING 0x0c
+#define PRINTABLE_STRING 0x13
+#define IA5_STRING 0x16
+#define SET 0x31
 #define DNS_NAME 0x82
 #define IP_ADDRESS 0x87
 #define EMAIL 0x81
@@ -40,6 +45,112 @@ static int expect(sl_reader_t *r, unsigned tag, sl_reader_t *content)
         return 1;
     r->failed = 1;
     return 0;
+}
+
+/* ---- parts whose contents nobody here asks for, but OpenSSL has to be able to decode ---- */
+
+/* Of each number in it only the last byte has no 0x80, and none begins with 0x80 alone. */
+static int expect_oid(sl_reader_t *r, sl_reader_t *oid)
+{
+    int begins = 1;
+
+    if (!expect(r, SL_DER_OID, oid) || !sl_reader_left(oid))
+        return 0;
+    for (const unsigned char *at = oid->at; at < oid->end; at++) {
+        if (begins && *at == 0x80)
+            return 0;
+        begins = !(*at & 0x80);
+    }
+    return begins;
+}
+
+/* An INTEGER of no more bytes than it needs. */
+static int take_serial(sl_reader_t *tbs)
+{
+    sl_reader_t number;
+    const unsigned char *at;
+
+    if (!expect(tbs, SL_DER_INTEGER, &number) || !sl_reader_left(&number))
+        return 0;
+    at = number.at;
+    return sl_reader_left(&number) == 1 || (at[0] != 0 && at[0] != 0xff) || (at[0] ^ at[1]) & 0x80;
+}
+
+static int take_algorithm(sl_reader_t *r, sl_reader_t *type, sl_reader_t *curve)
+{
+    sl_reader_t algorithm, parameter;
+
+    if (!expect(r, SL_DER_SEQUENCE, &algorithm) || !expect_oid(&algorithm, type))
+        return 0;
+    sl_reader_init(curve, algorithm.end, 0);
+    switch (sl_der_peek(&algorithm)) {
+    case 0:
+        return !sl_reader_left(&algorithm);
+    case SL_DER_OID:
+        return expect_oid(&algorithm, curve) && !sl_reader_left(&algorithm);
+    case NONE:
+        return next(&algorithm, &parameter) && !sl_reader_left(&parameter) && !sl_reader_left(&algorithm);
+    case SL_DER_SEQUENCE:
+        return next(&algorithm, &parameter) && !sl_reader_left(&algorithm);
+    default:
+        return 0;
+    }
+}
+
+/* RFC 3629. */
+static int is_utf8(sl_reader_t text)
+{
+    static const apr_uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+
+    while (sl_reader_left(&text)) {
+        apr_uint32_t number = sl_reader_u8(&text);
+        int more = number < 0x80 ? 0 : number < 0xe0 ? 1 : number < 0xf0 ? 2 : 3;
+
+        if ((number >= 0x80 && number < 0xc0) || number >= 0xf8)
+            return 0;
+        if (more)
+            number &= 0x3fu >> more;
+        for (int i = 0; i < more; i++) {
+            unsigned byte = sl_reader_u8(&text);
+
+            if ((byte & 0xc0) != 0x80)
+                return 0;
+            number = number << 6 | (byte & 0x3f);
+        }
+        if (number < least[more] || number > 0x10ffff || (number >= 0xd800 && number < 0xe000))
+            return 0;
+    }
+    return 1;
+}
+
+static int is_attribute(sl_reader_t *set)
+{
+    sl_reader_t attribute, type, value;
+    unsigned tag;
+
+    if (!expect(set, SL_DER_SEQUENCE, &attribute) || !expect_oid(&attribute, &type))
+        return 0;
+    tag = next(&attribute, &value);
+    return !sl_reader_left(&attribute) &&
+           (tag == PRINTABLE_STRING || tag == IA5_STRING || (tag == UTF8_STRING && is_utf8(value)));
+}
+
+/* RDNSequence. */
+static int take_dn(sl_reader_t *tbs, sl_reader_t *name)
+{
+    sl_reader_t all, set;
+
+    if (!expect(tbs, SL_DER_SEQUENCE, name))
+        return 0;
+    for (all = *name; sl_reader_left(&all);) {
+        if (!expect(&all, SET, &set) || !sl_reader_left(&set))
+            return 0;
+        while (sl_reader_left(&set)) {
+            if (!is_attribute(&set))
+                return 0;
+        }
+    }
+    return 1;
 }
 
 /* ---- times ---- */
@@ -98,15 +209,10 @@ static int take_validity(sl_cert_der_t *cert, sl_reader_t *tbs)
 
 static int take_key(sl_cert_der_t *cert, sl_reader_t *tbs)
 {
-    sl_reader_t info, algorithm, parameter;
+    sl_reader_t info;
 
-    if (!expect(tbs, SL_DER_SEQUENCE, &info) || !expect(&info, SL_DER_SEQUENCE, &algorithm) ||
-        !expect(&algorithm, SL_DER_OID, &cert->key_type))
-        return 0;
-    sl_reader_init(&cert->key_curve, algorithm.end, 0);
-    if (sl_der_peek(&algorithm) == SL_DER_OID && next(&algorithm, &parameter))
-        cert->key_curve = parameter;
-    return expect(&info, SL_DER_BIT_STRING, &cert->key) && sl_reader_u8(&cert->key) == 0 && !cert->key.failed &&
+    return expect(tbs, SL_DER_SEQUENCE, &info) && take_algorithm(&info, &cert->key_type, &cert->key_curve) &&
+           expect(&info, SL_DER_BIT_STRING, &cert->key) && sl_reader_u8(&cert->key) == 0 && !cert->key.failed &&
            !sl_reader_left(&info);
 }
 
@@ -181,11 +287,11 @@ static int take_extension(sl_cert_der_t *cert, sl_reader_t *all, apr_uint64_t *s
 {
     sl_reader_t extension, oid, critical, value;
 
-    if (!expect(all, SL_DER_SEQUENCE, &extension) || !expect(&extension, SL_DER_OID, &oid))
+    if (!expect(all, SL_DER_SEQUENCE, &extension) || !expect_oid(&extension, &oid))
         return 0;
-    if (sl_der_peek(&extension) == BOOLEAN)
-        next(&extension, &critical);
-    if (!expect(&extension, SL_DER_OCTET_STRING, &value))
+    if (sl_der_peek(&extension) == BOOLEAN && (!next(&extension, &critical) || sl_reader_left(&critical) != 1))
+        return 0;
+    if (!expect(&extension, SL_DER_OCTET_STRING, &value) || sl_reader_left(&extension))
         return 0;
     if (is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
         cert->has_features = 1;
@@ -217,22 +323,26 @@ static int take_version(sl_reader_t *tbs)
     return expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) && is(&version, "\2", 1);
 }
 
+static int take_tbs(sl_cert_der_t *cert, sl_reader_t *tbs)
+{
+    sl_reader_t signature, curve;
+
+    return take_version(tbs) && take_serial(tbs) && take_algorithm(tbs, &signature, &curve) &&
+           is_equal(&signature, &cert->signature) && take_dn(tbs, &cert->issuer) && take_validity(cert, tbs) &&
+           take_dn(tbs, &cert->subject) && take_key(cert, tbs) && take_extensions(cert, tbs);
+}
+
 int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t length)
 {
-    sl_reader_t file, top, tbs, part;
+    sl_reader_t file, top, tbs, curve, bits;
 
     memset(cert, 0, sizeof(*cert));
     sl_reader_init(&cert->issuer_key, der, 0);
     cert->subject_key = cert->alt_names = cert->issuer_key;
     sl_reader_init(&file, der, length);
-    if (!expect(&file, SL_DER_SEQUENCE, &top) || sl_reader_left(&file) || !expect(&top, SL_DER_SEQUENCE, &tbs) ||
-        !expect(&top, SL_DER_SEQUENCE, &part) || !expect(&part, SL_DER_OID, &cert->signature) ||
-        !expect(&top, SL_DER_BIT_STRING, &part) || sl_reader_left(&top))
-        return 0;
-    if (!take_version(&tbs) || !expect(&tbs, SL_DER_INTEGER, &part) || !expect(&tbs, SL_DER_SEQUENCE, &part))
-        return 0;
-    return expect(&tbs, SL_DER_SEQUENCE, &cert->issuer) && take_validity(cert, &tbs) &&
-           expect(&tbs, SL_DER_SEQUENCE, &cert->subject) && take_key(cert, &tbs) && take_extensions(cert, &tbs);
+    return expect(&file, SL_DER_SEQUENCE, &top) && !sl_reader_left(&file) && expect(&top, SL_DER_SEQUENCE, &tbs) &&
+           take_algorithm(&top, &cert->signature, &curve) && expect(&top, SL_DER_BIT_STRING, &bits) &&
+           sl_reader_left(&bits) && *bits.at == 0 && !sl_reader_left(&top) && take_tbs(cert, &tbs);
 }
 
 int sl_cert_der_is_well_signed(const sl_cert_der_t *cert)

@@ -242,13 +242,20 @@ static int read_file(parts_t *parts, const char *path, int want_certificates, in
     return fine;
 }
 
-/* With a chain file the certificate's file gives its leaf alone. */
+/* With a chain file the certificate's file gives its leaf alone; the loader refuses what is no certificate all the
+ * same. */
 static int read_chain(parts_t *parts, const char *path)
 {
+    sl_cert_der_t cert;
     unsigned mode;
 
-    while (parts->count > 1)
+    while (parts->count > 1) {
+        const sl_pem_block_t *last = &parts->certificates[parts->count - 1];
+
+        if (!sl_cert_der_read(&cert, last->der, last->der_length))
+            return 0;
         sl_pem_block_clear(&parts->certificates[--parts->count]);
+    }
     return read_file(parts, path, 1, 0, &mode) && parts->count > 1;
 }
 

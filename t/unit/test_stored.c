@@ -100,6 +100,9 @@ static void assert_same(const sl_identity_t *one, const sl_identity_t *other)
         assert_int_equal(X509_cmp(sk_X509_value(one->chain, i), sk_X509_value(other->chain, i)), 0);
 }
 
+/* Of damaged certificates it is enough that OpenSSL decodes them: it may find more when it looks at their extensions. */
+static int is_damaged;
+
 /* Nothing but that the chain is incomplete, and not that if it is plain. Dates don't count. */
 static void assert_nothing_to_say(apr_pool_t *pool, const sl_identity_t *identity, int is_plain)
 {
@@ -147,7 +150,8 @@ static int is_taken(apr_pool_t *pool, const sl_source_t *source)
         assert_non_null(stored);
         assert_same(stored, loaded);
         assert_facts(taken.stored, loaded);
-        assert_nothing_to_say(pool, loaded, taken.stored->is_plain);
+        if (!is_damaged)
+            assert_nothing_to_say(pool, loaded, taken.stored->is_plain);
         sl_identity_release(stored);
         sl_identity_release(loaded);
     }
@@ -585,7 +589,7 @@ static void a_loaded_one_is_stored_with_its_facts(void **state)
 
 /* ---- anything ---- */
 
-#define TRIES 1500
+#define TRIES 800
 
 static unsigned seed = 7;
 
@@ -628,8 +632,10 @@ static material_bytes_t any_pem(const set_t *set, const char *label, material_by
     char *bytes = apr_pmemdup(set->pool, der.data, der.length);
 
     der.data = bytes;
-    if (!dice(6))
+    if (!dice(6)) {
         bytes[dice((unsigned)der.length)] ^= (char)(1 << dice(8));
+        is_damaged = 1;
+    }
     return material_pem(set->pool, label, der);
 }
 
@@ -678,10 +684,12 @@ static void whatever_is_taken_is_what_the_loader_takes(void **state)
         apr_pool_t *pool;
 
         apr_pool_create(&pool, *state);
+        is_damaged = 0;
         taken += take_any(pool);
         ERR_clear_error();
         apr_pool_destroy(pool);
     }
+    is_damaged = 0;
     assert_in_range(taken, TRIES / 10, TRIES * 9 / 10);
 }
 
@@ -692,6 +700,7 @@ static void damaged_der_is_left_where_the_loader_refuses_it(void **state)
     material_bytes_t ders[3] = {material_cert_der(*state, set->leaf->cert), material_cert_der(*state, set->sub->cert),
                                 material_key_der(*state, set->leaf->key, NULL, NULL)};
 
+    is_damaged = 1;
     for (int which = 0; which < 3; which++) {
         for (apr_size_t at = 0; at < ders[which].length; at++) {
             material_bytes_t changed[3] = {ders[0], ders[1], ders[2]};
@@ -711,6 +720,7 @@ static void damaged_der_is_left_where_the_loader_refuses_it(void **state)
             set->pool = pool;
         }
     }
+    is_damaged = 0;
 }
 
 static const struct CMUnitTest tests[] = {

@@ -20,9 +20,10 @@
 /* Each of its own names, and one below. */
 static void check_names(const sl_cert_der_t *facts, X509 *cert)
 {
-    char names[ROOM] = "", host[ROOM];
+    char names[ROOM], host[ROOM];
 
-    sl_cert_der_names(facts, names, sizeof(names));
+    if (!sl_cert_der_names(facts, names, sizeof(names)))
+        return;
     for (const char *name = names; *name; name += strlen(name) + 1) {
         memcpy(host, name, strlen(name) + 1);
         if (*host == '*')

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static OSSL_PROVIDER *default_provider, *quick_provider;
+static OSSL_PROVIDER *default_provider, *without_decoders;
 static OSSL_LIB_CTX *plain; /* NULL: not to be had */
 static pid_t maker;
 
@@ -41,12 +41,12 @@ static int begin_provider(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *i
 
 static void give_up(void)
 {
-    if (quick_provider)
-        OSSL_PROVIDER_unload(quick_provider);
+    if (without_decoders)
+        OSSL_PROVIDER_unload(without_decoders);
     OSSL_LIB_CTX_free(plain);
     if (default_provider)
         OSSL_PROVIDER_unload(default_provider);
-    quick_provider = default_provider = NULL;
+    default_provider = without_decoders = NULL;
     plain = NULL;
 }
 
@@ -73,7 +73,11 @@ void sl_cert_quick_prepare(apr_pool_t *pool)
 {
     if (plain || !OSSL_PROVIDER_available(NULL, "default"))
         return;
-    if (!begin())
+    default_provider = OSSL_PROVIDER_load(NULL, "default");
+    plain = default_provider ? OSSL_LIB_CTX_new() : NULL;
+    if (plain && OSSL_PROVIDER_add_builtin(plain, "default-without-decoders", begin_provider) == 1)
+        without_decoders = OSSL_PROVIDER_load(plain, "default-without-decoders");
+    if (!without_decoders)
         give_up();
     ERR_clear_error();
     maker = getpid();

@@ -95,6 +95,15 @@ static int has_bytes(X509 *cert, const unsigned char *der, apr_size_t length)
     return same;
 }
 
+/* Does the key that was put in have the same form as the one that was there? */
+static int has_key(const X509 *cert, const sl_reader_t *bits)
+{
+    const ASN1_BIT_STRING *own = X509_get0_pubkey_bitstr(cert);
+
+    return own && (apr_size_t)ASN1_STRING_length(own) == sl_reader_left(bits) &&
+           !memcmp(ASN1_STRING_get0_data(own), bits->at, sl_reader_left(bits));
+}
+
 static X509 *make(const unsigned char *der, apr_size_t length)
 {
     const unsigned char *at = der;
@@ -102,7 +111,7 @@ static X509 *make(const unsigned char *der, apr_size_t length)
     EVP_PKEY *key = sl_cert_der_read(&parts, der, length) ? sl_key_der_public(&parts) : NULL;
     X509 *cert = key ? X509_new_ex(plain, NULL) : NULL;
     int fits = cert && d2i_X509(&cert, &at, (long)length) && X509_set_pubkey(cert, key) == 1 &&
-               X509_get0_pubkey(cert) && has_bytes(cert, der, length);
+               X509_get0_pubkey(cert) && has_key(cert, &parts.key) && has_bytes(cert, der, length);
 
     EVP_PKEY_free(key);
     if (fits)

@@ -209,6 +209,20 @@ static void beginnings_are_no_certificates(void **state)
     }
 }
 
+/* OpenSSL does not read names of an indefinite length without an end. */
+static void indefinite_lengths_are_left_to_openssl(void **state)
+{
+    exact_t der = der_of(*state, material_server(*state, "abcdefgh.test", "P-256", NULL)->cert);
+    sl_cert_der_t cert;
+    unsigned char *length;
+
+    assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 1);
+    length = (unsigned char *)cert.alt_names.at - 1;
+    assert_int_equal(*length, sl_reader_left(&cert.alt_names));
+    *length = 0x80;
+    assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
+}
+
 static void others_are_left_to_openssl(void **state)
 {
     material_pair_t *ca = material_ca(*state, "CA", NULL);
@@ -415,7 +429,7 @@ static void weak_signatures_are_seen(void **state)
         int well;
     } signers[] = {{"RSA", "SHA256", 1},   {"RSA", "SHA384", 1},    {"RSA", "SHA512", 1},  {"RSA", "SHA1", 0},
                    {"RSA", "MD5", 0},      {"RSA", "SHA224", 0},    {"P-256", "SHA256", 1}, {"P-384", "SHA384", 1},
-                   {"P-521", "SHA512", 1}, {"P-256", "SHA1", 0},    {"ED25519", NULL, 1},  {"DSA", "SHA256", 0},
+                   {"P-521", "SHA512", 1}, {"P-256", "SHA1", 0}, {"P-256", "SHA224", 0},    {"ED25519", NULL, 1},  {"DSA", "SHA256", 0},
                    {"ED448", NULL, 0},     {"RSA-PSS", "SHA256", 0}};
 
     for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
@@ -432,6 +446,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(text_in_names_is_valid),
     UNIT_TEST(names_need_their_room),
     UNIT_TEST(beginnings_are_no_certificates),
+    UNIT_TEST(indefinite_lengths_are_left_to_openssl),
     UNIT_TEST(others_are_left_to_openssl),
     UNIT_TEST(damage_makes_no_other_truth),
     UNIT_TEST(what_covers_a_host_does_so_for_openssl),

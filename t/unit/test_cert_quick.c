@@ -230,6 +230,32 @@ static void damage_is_judged_as_by_openssl(void **state)
     apr_pool_destroy(configuration);
 }
 
+/* What OpenSSL would not encode so: an exponent with a zero before it. */
+static void bytes_stay_as_they_are(void **state)
+{
+    static const unsigned char exponent[] = {0x02, 0x03, 0x01, 0x00, 0x01}, odd[] = {0x02, 0x03, 0x00, 0x00, 0x03};
+    apr_pool_t *configuration = prepare(*state);
+    material_bytes_t der = material_cert_der(*state, material_server(*state, "a.test", "RSA", NULL)->cert), again;
+    unsigned char *bytes = apr_pmemdup(*state, der.data, der.length);
+    const ASN1_BIT_STRING *key;
+    apr_size_t at = 0;
+    X509 *made;
+
+    while (memcmp(bytes + at, exponent, sizeof(exponent)) != 0)
+        assert_true(++at + sizeof(exponent) < der.length);
+    memcpy(bytes + at, odd, sizeof(odd));
+    made = make_from(bytes, der.length);
+    assert_non_null(made);
+    again = material_cert_der(*state, made);
+    assert_int_equal(again.length, der.length);
+    assert_memory_equal(again.data, bytes, der.length);
+    key = X509_get0_pubkey_bitstr(made);
+    assert_memory_equal(ASN1_STRING_get0_data(key) + ASN1_STRING_length(key) - sizeof(odd), odd, sizeof(odd));
+    X509_free(made);
+    ERR_clear_error();
+    apr_pool_destroy(configuration);
+}
+
 /* ---- a whole handshake ---- */
 
 static SSL *make_side(SSL_CTX *ctx, BIO *in, BIO *out, int is_server)
@@ -381,6 +407,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(the_preparation_may_be_repeated_and_ends),
     UNIT_TEST(what_is_no_certificate_gives_none),
     UNIT_TEST(damage_is_judged_as_by_openssl),
+    UNIT_TEST(bytes_stay_as_they_are),
     UNIT_TEST(they_carry_a_handshake),
     UNIT_TEST(threads_make_them_at_once),
     UNIT_TEST(children_make_them_too),

@@ -93,6 +93,24 @@ static void a_damaged_key_is_the_certificates_only_if_it_can_be_used(void **stat
     }
 }
 
+/* The public half fits, the secret number is empty. */
+static void a_key_without_its_secret_is_none(void **state)
+{
+    static const unsigned char before[] = {0x02, 0x01, 0x01, 0x04, 0x20},
+                               empty[] = {0x02, 0x01, 0x01, 0x04, 0x00, 0xa0, 0x1e, 0x06, 0x08, 0x2a,
+                                          0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07};
+    material_pair_t *pair = material_server(*state, "a.test", "P-256", NULL);
+    material_bytes_t der = material_key_der(*state, pair->key, NULL, NULL);
+    unsigned char *key = apr_pmemdup(*state, der.data, der.length);
+    apr_size_t at = 0;
+
+    while (memcmp(key + at, before, sizeof(before)) != 0)
+        assert_true(++at + sizeof(before) < der.length);
+    assert_int_equal(is_of(key, der.length, facts_of(*state, pair)), 1);
+    memcpy(key + at, empty, sizeof(empty));
+    assert_int_equal(is_of(key, der.length, facts_of(*state, pair)), 0);
+}
+
 static void public_keys_are_those_of_the_certificates(void **state)
 {
     for (int i = 0; i < KNOWN; i++) {
@@ -172,6 +190,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_key_is_known_to_be_the_certificates),
     UNIT_TEST(other_kinds_and_weak_keys_are_left_to_openssl),
     UNIT_TEST(a_damaged_key_is_the_certificates_only_if_it_can_be_used),
+    UNIT_TEST(a_key_without_its_secret_is_none),
     UNIT_TEST(public_keys_are_those_of_the_certificates),
     UNIT_TEST(points_off_the_curve_are_no_keys),
     UNIT_TEST(traditional_keys_become_the_same_in_pkcs8),

@@ -30,8 +30,8 @@ int sl_cert_der_is_well_signed(const sl_cert_der_t *cert);
 /* By names, key identifiers and key usage: is `issuer` for sure the one that `cert` names? */
 int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *issuer);
 /* The DNS names in lower case, each with a NUL behind it and one more at the end, into `names`; returns the bytes used,
- * 0 if there are more than `room`, or none, or names of kinds that only OpenSSL reads. Names with bytes that no host name
- * has are left out. */
+ * 0 if there are more than `room`, or none, or names of kinds that only OpenSSL reads. Names with bytes that no host
+ * name has are left out. */
 apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t room);
 /* Do the names (as above) cover `host` (lower case) for sure: by the same name, or by a wildcard for its first label
  * (RFC 9525 section 6.3)? Only ordinary names of hosts are. */

@@ -1,5 +1,5 @@
-/* Keys from DER.  Called by pem.c for every key once it is decrypted, by identity/quick for keys that are only compared,
- * by cert_quick for public ones. */
+/* Keys from DER.  Called by pem.c for every key once it is decrypted, by identity/stored for keys that are only
+ * compared, by cert_quick for public ones. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* sl_key_der_public() */
 #include "crypto/key_der.h"
 

@@ -1,4 +1,5 @@
-/* A small table by the certificates' bytes; a newcomer takes the place of the one whose turn it is.  Called by blob.c. */
+/* A small table by the certificates' bytes; a newcomer takes the place of the one whose turn it is.
+ * Called by blob.c. */
 #include "identity/shared_certs.h"
 
 #include "base/sha256.h"

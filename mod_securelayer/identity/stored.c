@@ -290,7 +290,7 @@ static int is_ordinary(const sl_cert_der_t *certs, int count)
             return 0;
         if (i && (!certs[i].is_ca || !sl_cert_der_is_issued_by(&certs[i - 1], &certs[i])))
             return 0;
-        if (is_own_issuer(&certs[i]) && i < count - 1)
+        if (i < count - 1 && is_own_issuer(&certs[i]))
             return 0;
     }
     return 1;

@@ -28,9 +28,9 @@ typedef struct sl_stored_t {
 
 /* Of one that was loaded, which stays the caller's. `on_token`: its key can't be had as bytes. NULL, told in `why`. */
 sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *vault, sl_problem_t *why);
-/* Reads the files of an ordinary source: PEM, certificates in order and with a complete chain, a key that is open, on a
- * NIST curve or RSA, and belongs to the leaf. Whatever is not as expected, wrong or merely rare: NULL, and the loader has
- * to look at it, who also knows what to say. Keeps nothing in the vault. Any thread; several at a time.
+/* Reads the files of an ordinary source: PEM, the leaf and its chain in order (or none), a key that is open, on a NIST
+ * curve or RSA, and belongs to the leaf. Whatever is not as expected, wrong or merely rare: NULL, and the loader has to
+ * look at it, who also knows what to say. Keeps nothing in the vault. Any thread; several at a time.
  * *bytes (OPENSSL_malloc, of the caller) and their length are to be given to sl_stored_keep(). */
 sl_stored_t *sl_stored_read(const sl_source_t *source, unsigned char **bytes, apr_size_t *length);
 /* Puts the bytes into the vault and frees them. 0 if memory ended. */

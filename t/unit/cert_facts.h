@@ -1,4 +1,4 @@
-/* What crypto/cert_der read of a certificate, against what OpenSSL says of it: for the unit test and the fuzz target. */
+/* What crypto/cert_der read of a certificate, against what OpenSSL says: for the unit test and the fuzz target. */
 #ifndef SL_T_CERT_FACTS_H
 #define SL_T_CERT_FACTS_H
 

@@ -145,7 +145,8 @@ static void text_in_names_is_valid(void **state)
     static const char *const texts[] = {"\xc2\xa2", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
                                         "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
     static const char *const wrong[] = {"\xc1\x80", "\xc2\x41", "\xe0\x9f\x80", "\xed\xa0\x80", "\x80\x80",
-                                        "\xff\x80", "\xf4\x90\x80\x80", "\xf0\x8f\x80\x80", "\xe2\x82\x41", "\xf8\x90\x80\x80"};
+                                        "\xff\x80", "\xf4\x90\x80\x80", "\xf0\x8f\x80\x80",
+                                        "\xe2\x82\x41", "\xf8\x90\x80\x80"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         const material_cert_t what = {.subject = apr_pstrcat(*state, "/O=a", texts[i], "b/CN=", texts[i], NULL)};
@@ -429,8 +430,8 @@ static void weak_signatures_are_seen(void **state)
         int well;
     } signers[] = {{"RSA", "SHA256", 1},   {"RSA", "SHA384", 1},    {"RSA", "SHA512", 1},  {"RSA", "SHA1", 0},
                    {"RSA", "MD5", 0},      {"RSA", "SHA224", 0},    {"P-256", "SHA256", 1}, {"P-384", "SHA384", 1},
-                   {"P-521", "SHA512", 1}, {"P-256", "SHA1", 0}, {"P-256", "SHA224", 0},    {"ED25519", NULL, 1},  {"DSA", "SHA256", 0},
-                   {"ED448", NULL, 0},     {"RSA-PSS", "SHA256", 0}};
+                   {"P-521", "SHA512", 1}, {"P-256", "SHA1", 0},    {"P-256", "SHA224", 0}, {"ED25519", NULL, 1},
+                   {"DSA", "SHA256", 0},   {"ED448", NULL, 0},     {"RSA-PSS", "SHA256", 0}};
 
     for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
         const material_cert_t what = {.digest = signers[i].digest};

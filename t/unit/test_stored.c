@@ -1,5 +1,5 @@
-/* stored: of ordinary files the identity that the loader makes of them, without a word of the loader's missing; whatever
- * the loader has something to say of, or understands in a way of its own, is left to it. */
+/* stored: of ordinary files the identity that the loader makes of them, without a word of the loader's missing;
+ * whatever the loader has something to say of, or understands in a way of its own, is left to it. */
 #include "unit.h"
 
 #include "identity/loader.h"
@@ -100,7 +100,7 @@ static void assert_same(const sl_identity_t *one, const sl_identity_t *other)
         assert_int_equal(X509_cmp(sk_X509_value(one->chain, i), sk_X509_value(other->chain, i)), 0);
 }
 
-/* Of damaged certificates it is enough that OpenSSL decodes them: it may find more when it looks at their extensions. */
+/* Of damaged certificates it is enough that OpenSSL decodes them: it may find more when it looks at extensions. */
 static int is_damaged;
 
 /* Nothing but that the chain is incomplete, and not that if it is plain. Dates don't count. */

@@ -65,19 +65,15 @@ static int begin(void)
     plain = default_provider ? OSSL_LIB_CTX_new() : NULL;
     if (!plain || OSSL_PROVIDER_add_builtin(plain, "default-without-decoders", begin_provider) != 1)
         return 0;
-    quick_provider = OSSL_PROVIDER_load(plain, "default-without-decoders");
-    return quick_provider != NULL;
+    without_decoders = OSSL_PROVIDER_load(plain, "default-without-decoders");
+    return without_decoders != NULL;
 }
 
 void sl_cert_quick_prepare(apr_pool_t *pool)
 {
     if (plain || !OSSL_PROVIDER_available(NULL, "default"))
         return;
-    default_provider = OSSL_PROVIDER_load(NULL, "default");
-    plain = default_provider ? OSSL_LIB_CTX_new() : NULL;
-    if (plain && OSSL_PROVIDER_add_builtin(plain, "default-without-decoders", begin_provider) == 1)
-        without_decoders = OSSL_PROVIDER_load(plain, "default-without-decoders");
-    if (!without_decoders)
+    if (!begin())
         give_up();
     ERR_clear_error();
     maker = getpid();

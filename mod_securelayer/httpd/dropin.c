@@ -1,6 +1,7 @@
 /* The two exported modules and how they bring in the inner one. */
 #include "httpd/dropin.h"
 
+#include <apr_hooks.h>
 #include <apr_optional.h>
 #include <mod_so.h>
 #include <string.h>
@@ -69,3 +70,16 @@ extern module AP_MODULE_DECLARE_DATA securelayer_module __attribute__((visibilit
 extern module AP_MODULE_DECLARE_DATA ssl_module __attribute__((visibility("default")));
 SHELL(securelayer_module, "mod_securelayer_shell.c");
 SHELL(ssl_module, "mod_securelayer_ssl.c");
+
+static const char *shared_name;
+
+void sl_dropin_own_begin(void)
+{
+    shared_name = apr_hook_debug_current;
+    apr_hook_debug_current = "mod_securelayer.c";
+}
+
+void sl_dropin_own_end(void)
+{
+    apr_hook_debug_current = shared_name;
+}

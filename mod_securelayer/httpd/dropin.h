@@ -13,4 +13,9 @@
 /* NULL, or why the module can't serve in this process: the real mod_ssl is loaded too. */
 const char *sl_dropin_conflict(void);
 
+/* Modules that come before or behind mod_ssl.c mean what mod_ssl has there. Hooks that it has not, and that come very
+ * early, are registered between these two, and go by a name of their own. */
+void sl_dropin_own_begin(void);
+void sl_dropin_own_end(void);
+
 #endif

@@ -1,15 +1,15 @@
 /* The list of virtual hosts that httpd keeps with a connection (vhost_lookup_data) is out of sight while a request is
- * read, whose server is already that of the handshake's name: the index found it as httpd would. Once the Host header is
- * known and says something else, httpd looks for its host as ever. */
+ * read, whose server is already that of the handshake's name: the index found it as httpd would. Once the Host header
+ * is known and says something else, httpd looks for its host as ever. */
 #include "httpd/host_shortcut.h"
 
 #include <http_core.h>
 #include <http_protocol.h>
 #include <http_vhost.h>
 
-#include <apr_hooks.h>
 #include <string.h>
 
+#include "httpd/dropin.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
 
@@ -81,14 +81,11 @@ static int post_read_request(request_rec *r)
     return DECLINED;
 }
 
-/* Modules that want to come before mod_ssl.c mean what it does with a request, not this: it goes by a name of its own. */
 void sl_host_shortcut_register(apr_pool_t *pool)
 {
-    const char *name = apr_hook_debug_current;
-
     (void)pool;
-    apr_hook_debug_current = "mod_securelayer.c";
+    sl_dropin_own_begin();
     ap_hook_pre_read_request(pre_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_post_read_request(post_read_request, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    apr_hook_debug_current = name;
+    sl_dropin_own_end();
 }

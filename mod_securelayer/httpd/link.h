@@ -49,7 +49,7 @@ typedef struct sl_link_t {
     unsigned char session_key[32];
 
     /* conn_hooks.c */
-    void *hosts;                  /* httpd's list of virtual hosts for the address; NULL: one host, or not looked at yet */
+    void *hosts;                  /* httpd's list of virtual hosts for the address; NULL: it has one, or none yet */
     apr_time_t idle_until;        /* a keep-alive connection that woke up for nothing; 0: it did not */
     unsigned handshake_logged : 1;
     unsigned was_parked : 1;      /* the MPM waited for it once */

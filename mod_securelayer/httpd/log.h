@@ -13,7 +13,8 @@
 typedef enum { SL_LOG_ALL, SL_LOG_ERRORS } sl_log_choice_t;
 
 /* Each problem as one line of its gravity. `terminal`: the log is not open yet, and errors are shown as httpd shows its
- * own then. Of warnings that give the same reason no more than 100 are written to a log, and how many more there are. */
+ * own then. Of warnings that give the same reason no more than 100 are written to a log, and how many more there
+ * are. */
 void sl_log_problems(const sl_problems_t *problems, sl_log_choice_t choice, int terminal, server_rec *s);
 /* One line (info) for a handshake that failed: client, name asked for, what it offered, alerts, what it means.
  * At most 20 a second per child; the next line after a pause says how many were left out. */

@@ -5,6 +5,8 @@
 
 #include <http_protocol.h>
 
+#include <apr_strings.h>
+
 #include "httpd/counters.h"
 #include "httpd/helper_health.h"
 #include "httpd/survey.h"
@@ -122,6 +124,20 @@ static void send_ticket_keys(request_rec *r)
                      apr_time_sec(r->request_time) - made);
 }
 
+static void send_directories(request_rec *r)
+{
+    sl_survey_figure_t figures[SL_DIRECTORY_FIGURES];
+
+    if (!sl_survey_directories(figures))
+        return;
+    for (int i = 0; i < SL_DIRECTORY_FIGURES; i++) {
+        const char *name = apr_pstrcat(r->pool, "securelayer_directory_", figures[i].key, NULL);
+
+        send_head(r, name, figures[i].is_total ? "counter" : "gauge", NULL, figures[i].words);
+        ap_rprintf(r, "%s%s %" APR_UINT64_T_FMT "\n", name, figures[i].is_total ? "_total" : "", figures[i].value);
+    }
+}
+
 /* ---- processes ---- */
 
 static void send_children(request_rec *r)
@@ -183,6 +199,7 @@ void sl_metrics_send(request_rec *r)
     send_times(r);
     send_certificates(r);
     send_ticket_keys(r);
+    send_directories(r);
     send_children(r);
     send_helpers(r);
     ap_rputs("# EOF\n", r);

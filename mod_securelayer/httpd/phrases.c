@@ -7,6 +7,8 @@
 
 #include <unistd.h>
 
+#include "httpd/dropin.h"
+
 static pid_t owner;
 
 static sl_phrases_t *find(int make)
@@ -50,5 +52,7 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_phrases_register(apr_pool_t *pool)
 {
     (void)pool;
+    sl_dropin_own_begin();
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    sl_dropin_own_end();
 }

@@ -505,6 +505,19 @@ static void send_ticket_keys(const view_t *view)
                moment(view, next, span(view, next - view->now)));
 }
 
+static void send_directories(const view_t *view)
+{
+    sl_survey_figure_t figures[SL_DIRECTORY_FIGURES];
+
+    if (!sl_survey_directories(figures))
+        return;
+    ap_rputs("<div class=\"card\"><h3>Certificate directories</h3><table>", view->r);
+    for (int i = 0; i < SL_DIRECTORY_FIGURES; i++)
+        ap_rprintf(view->r, "<tr><td>%s</td><td class=\"num\">%s</td></tr>\n", figures[i].words,
+                   number(view, figures[i].value));
+    ap_rputs("</table></div>\n", view->r);
+}
+
 static void send_handshakes(const view_t *view)
 {
     static const sl_counter_t counters[] = {SL_COUNT_VERSION, SL_COUNT_KIND, SL_COUNT_FAILURE, SL_COUNT_GROUP,
@@ -520,6 +533,7 @@ static void send_handshakes(const view_t *view)
     send_ticket_keys(view);
     for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++)
         send_counter(view, more[i]);
+    send_directories(view);
     ap_rputs("</div>\n", view->r);
 }
 

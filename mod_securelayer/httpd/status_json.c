@@ -338,6 +338,18 @@ static void put_helpers(view_t *view, json_t *root)
     }
 }
 
+/* An empty object without any. */
+static void put_directories(view_t *view, json_t *root)
+{
+    json_t *object = put_object(view, root, "certificate_directories");
+    sl_survey_figure_t figures[SL_DIRECTORY_FIGURES];
+
+    if (!sl_survey_directories(figures))
+        return;
+    for (int i = 0; i < SL_DIRECTORY_FIGURES; i++)
+        put_count(view, object, figures[i].key, figures[i].value);
+}
+
 /* ---- all of it ---- */
 
 static int write_some(const char *bytes, size_t length, void *baton)
@@ -363,6 +375,7 @@ int sl_status_json_send(request_rec *r, const char *filter, int page, int rows)
     put_counter(&view, root, "tickets", SL_COUNT_TICKET);
     put_counter(&view, root, "session_cache", SL_COUNT_SESSION);
     put_counter(&view, root, "identity_cache", SL_COUNT_IDENTITY);
+    put_directories(&view, root);
     put_children(&view, root);
     put_helpers(&view, root);
     if (view.failed) {

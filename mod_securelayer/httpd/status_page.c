@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "httpd/counters.h"
+#include "httpd/dropin.h"
 #include "httpd/metrics.h"
 #include "httpd/status_html.h"
 #include "httpd/status_json.h"
@@ -80,6 +81,8 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_status_page_register(apr_pool_t *pool)
 {
     (void)pool;
+    sl_dropin_own_begin();
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_FIRST); /* before those who count */
+    sl_dropin_own_end();
     ap_hook_handler(handle, NULL, NULL, APR_HOOK_MIDDLE);
 }

@@ -9,6 +9,7 @@
 
 #include "crypto/cert_text.h"
 #include "httpd/broken_hosts.h"
+#include "httpd/directories.h"
 #include "httpd/reload.h"
 #include "keeper/reload_identity.h"
 
@@ -194,4 +195,23 @@ const char *sl_survey_time(apr_pool_t *pool, apr_int64_t seconds)
         return "";
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday,
                         at.tm_hour, at.tm_min, at.tm_sec);
+}
+
+/* ---- certificate directories ---- */
+
+int sl_survey_directories(sl_survey_figure_t figures[SL_DIRECTORY_FIGURES])
+{
+    sl_directory_counts_t counts;
+
+    if (!sl_directories_counts(&counts))
+        return 0;
+    figures[0] = (sl_survey_figure_t){"directories", "directories", 0, (apr_uint64_t)counts.directories};
+    figures[1] = (sl_survey_figure_t){"identities", "certificates at hand", 0, (apr_uint64_t)counts.identities};
+    figures[2] = (sl_survey_figure_t){"questions", "questions to the keeper", 1, counts.questions};
+    figures[3] = (sl_survey_figure_t){"loaded", "certificates read", 1, counts.loaded};
+    figures[4] = (sl_survey_figure_t){"not_there", "names that were not there", 1, counts.not_there};
+    figures[5] = (sl_survey_figure_t){"refused", "tries of files that can't be used", 1, counts.refused};
+    figures[6] = (sl_survey_figure_t){"put_off", "names beyond the bound", 1, counts.put_off};
+    figures[7] = (sl_survey_figure_t){"unanswered", "questions without an answer in time", 1, counts.unanswered};
+    return 1;
 }

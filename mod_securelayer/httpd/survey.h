@@ -74,6 +74,20 @@ typedef struct sl_survey_file_t {
 apr_array_header_t *sl_survey_refused(apr_pool_t *pool, int most, int *all);
 apr_array_header_t *sl_survey_others(apr_pool_t *pool, int most, int *all);
 
+/* ---- certificate directories ---- */
+
+/* What is told of them (SecureLayerCertificateDirectory): a row each. */
+#define SL_DIRECTORY_FIGURES 8
+typedef struct sl_survey_figure_t {
+    const char *key;   /* of JSON and metrics: "loaded" */
+    const char *words; /* of the page */
+    int is_total;      /* it only grows */
+    apr_uint64_t value;
+} sl_survey_figure_t;
+
+/* 0: there is no directory. */
+int sl_survey_directories(sl_survey_figure_t figures[SL_DIRECTORY_FIGURES]);
+
 /* ---- times ---- */
 
 /* RFC 3339: "2027-01-31T12:00:00Z" */

@@ -20,8 +20,8 @@ unsigned char *sl_blob_encode(const sl_identity_t *identity, apr_size_t *length,
  * NULL if memory ended. */
 unsigned char *sl_blob_pack(const char *origin, const sl_reader_t *leaf, const sl_reader_t *chain, int count,
                             const sl_reader_t *key, apr_size_t *length);
-/* Where its chain is: *at to *at + *size. Of two identities that have the same one these bytes are equal. 0 if the bytes
- * are none of the above. */
+/* Where its chain is: *at to *at + *size. Of two identities that have the same one these bytes are equal. 0 if the
+ * bytes are none of the above. */
 int sl_blob_chain(const unsigned char *bytes, apr_size_t length, apr_size_t *at, apr_size_t *size);
 /* A new identity for the caller. Without its key if only the certificates are wanted. NULL if the bytes are none of the
  * above, or memory ended; the bytes are not trusted to be whole. */

@@ -40,7 +40,8 @@ sl_stored_t *sl_stored_copy(const sl_stored_t *stored);
 /* NULL is allowed. */
 void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 
-/* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has it. */
+/* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has
+ * it. */
 sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want);
 /* Is there surely nothing for sl_identity_review() to tell, at this moment? */
 int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now);

@@ -42,8 +42,8 @@ typedef struct sl_profile_t {
 typedef void (*sl_profile_prepare_t)(SSL_CTX *ctx);
 
 /* Everything wrong with the settings goes to `problems` with its origin; `host` names the virtual host in messages.
- * NULL if there was an error. `now`: seconds since 1970. `trusts`: text -> sl_trust_t * with a reference, those that were
- * built before, so that equal files make one; what is new is added. NULL: nothing is shared. */
+ * NULL if there was an error. `now`: seconds since 1970. `trusts`: text -> sl_trust_t * with a reference, those that
+ * were built before, so that equal files make one; what is new is added. NULL: nothing is shared. */
 sl_profile_t *sl_profile_new(const sl_settings_t *settings, const char *host, apr_int64_t now,
                              sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
                              sl_problems_t *problems);

@@ -69,7 +69,8 @@ sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *set
         digest = apr_psprintf(scratch, "%u%s", apr_hash_count(set->by_digest), digest);
     profile = apr_hash_get(set->by_digest, digest, APR_HASH_KEY_STRING);
     if (!profile) {
-        profile = set->compile(settings, host, set->now, set->prepare, set->apart ? NULL : set->trusts, scratch, problems);
+        profile =
+            set->compile(settings, host, set->now, set->prepare, set->apart ? NULL : set->trusts, scratch, problems);
         apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
     }
     return profile == &broken ? NULL : profile;

@@ -139,7 +139,8 @@ typedef struct sl_settings_t {
 sl_settings_t *sl_settings_make(apr_pool_t *pool);
 /* Room for one more, at the end: for settings_parse, which keeps them in order. */
 sl_setting_t *sl_settings_push(sl_settings_t *settings);
-/* A new record in `pool`, which is only read: `child` over `parent`, each row by its merge rule. Shares memory with both. */
+/* A new record in `pool`, which is only read: `child` over `parent`, each row by its merge rule. Shares memory with
+ * both. */
 sl_settings_t *sl_settings_merge(apr_pool_t *pool, const sl_settings_t *parent, const sl_settings_t *child);
 
 /* Reads the arguments of one directive into the record. `root` is the server root for relative paths, NULL: paths are

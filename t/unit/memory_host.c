@@ -549,7 +549,8 @@ static apr_status_t release_profile(void *profile)
 sl_profile_t *memory_profile(apr_pool_t *pool, const sl_settings_t *settings)
 {
     sl_problems_t *problems = sl_problems_make(pool);
-    sl_profile_t *profile = sl_profile_new(settings, "memory", material_now(), sl_machine_prepare, NULL, pool, problems);
+    sl_profile_t *profile =
+        sl_profile_new(settings, "memory", material_now(), sl_machine_prepare, NULL, pool, problems);
 
     if (!profile)
         must(0, sl_problem_text(APR_ARRAY_IDX(problems->all, 0, sl_problem_t *), pool), __LINE__);

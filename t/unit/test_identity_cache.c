@@ -130,7 +130,7 @@ static void a_pass_that_asks_keeps_it_one_that_does_not_forgets(void **state)
 {
     cache_files_t *files = make_files(*state);
     const sl_stored_t *first = ask(files), *again;
-    sl_identity_t *held = sl_stored_get(first);
+    sl_identity_t *held = sl_stored_get(first, SL_BLOB_ALL);
 
     sl_identity_cache_sweep(files->cache);
     again = ask(files);
@@ -174,7 +174,7 @@ static void a_file_of_the_same_size_and_date_is_seen_to_be_another(void **state)
 
     files->source.chain = material_file(*state, files->dir, "chain.pem", one);
     assert_int_equal(utime(chain, &times), 0);
-    identity = sl_stored_get(ask(files));
+    identity = sl_stored_get(ask(files), SL_BLOB_ALL);
     assert_int_equal(sk_X509_num(identity->chain), 1);
     /* The last line of the PEM form is text between blocks now: the file holds nothing any more. */
     one = material_text(apr_psprintf(*state, "%.*s", (int)one.length, one.data));
@@ -328,7 +328,7 @@ static void many_are_kept_apart(void **state)
 
         files->source.certificate = material_file(*state, files->dir, apr_psprintf(*state, "%d.crt", i), cert);
         kept[i] = ask(files);
-        identity = sl_stored_get(kept[i]);
+        identity = sl_stored_get(kept[i], SL_BLOB_ALL);
         assert_string_equal(identity->origin, files->source.certificate);
         sl_identity_release(identity);
     }
@@ -409,7 +409,7 @@ static const sl_source_t *nth(const apr_array_header_t *sources, int i)
 
 static void assert_same_identity(const sl_stored_t *a, const sl_stored_t *b)
 {
-    sl_identity_t *one = sl_stored_get(a), *other = sl_stored_get(b);
+    sl_identity_t *one = sl_stored_get(a, SL_BLOB_ALL), *other = sl_stored_get(b, SL_BLOB_ALL);
 
     assert_int_equal(X509_cmp(one->leaf, other->leaf), 0);
     assert_int_equal(EVP_PKEY_eq(one->key, other->key), 1);

@@ -146,7 +146,7 @@ static int is_taken(apr_pool_t *pool, const sl_source_t *source)
         if (sl_loader_load(&loaded, source, NULL, NULL, pool, problems, why) != APR_SUCCESS)
             fail_msg("the loader refuses: %s", sl_problem_text(why, pool));
         assert_int_equal(problems->all->nelts, taken.stored->key_mode != 0);
-        stored = sl_stored_get(taken.stored);
+        stored = sl_stored_get(taken.stored, SL_BLOB_ALL);
         assert_non_null(stored);
         assert_same(stored, loaded);
         assert_facts(taken.stored, loaded);
@@ -288,7 +288,7 @@ static void what_is_in_order_needs_no_review(void **state)
         const material_cert_t what = {.not_before = 1000000000, .not_after = 1000000000 + days[i] * DAY};
         taken_t taken;
         sl_stored_t *stored = stored_of(set, &taken, &what, 0);
-        sl_identity_t *identity = sl_stored_get(stored);
+        sl_identity_t *identity = sl_stored_get(stored, SL_BLOB_ALL);
 
         for (apr_int64_t now = 1000000000 - DAY; now < what.not_after + DAY; now += 4 * 3600 - 1) {
             sl_problems_t *problems = sl_problems_make(*state);
@@ -317,7 +317,7 @@ static void hosts_are_covered_as_the_identity_covers_them(void **state)
         const material_cert_t what = {.subject = "/CN=cn.test", .san = sans[i]};
         taken_t taken;
         sl_stored_t *stored = stored_of(set, &taken, &what, 0), *copy = sl_stored_copy(stored);
-        sl_identity_t *identity = sl_stored_get(stored);
+        sl_identity_t *identity = sl_stored_get(stored, SL_BLOB_ALL);
         int covered = 0;
 
         for (size_t k = 0; k < sizeof(hosts) / sizeof(hosts[0]); k++) {
@@ -571,7 +571,7 @@ static void a_loaded_one_is_stored_with_its_facts(void **state)
         identity = sl_identity_new(leaf->cert, NULL, leaf->key, "a.pem");
         stored = sl_stored_new(identity, i > 2, vault, sl_problem_make(*state));
         assert_non_null(stored);
-        again = sl_stored_get(stored);
+        again = sl_stored_get(stored, SL_BLOB_ALL);
         assert_same(again, identity);
         assert_int_equal(again == identity, i > 2);
         assert_int_equal(stored->bytes == NULL, i > 2);

@@ -322,6 +322,15 @@ refused('f.test', slurp($cert{'a.test'}{both}), 'the certificate does not cover 
 gets('f.test', $cert{'own.test'}, '... and is not served');
 refused('e.test', slurp($cert{'f.test'}{both}), 'the certificate does not cover e\.test', $stays);
 
+# ---- what the status page tells of directories ----
+
+my $told = JSON::PP->new->utf8->decode($client{https}->curl('https://host.test/status?json')->{body})->{certificate_directories};
+cmp_ok($told->{$_}, '>', 0, "JSON counts $_") for qw(directories identities questions loaded not_there refused);
+my $metrics = $client{https}->curl('https://host.test/status?metrics')->{body};
+like($metrics, qr/^securelayer_directory_identities $told->{identities}$/m, 'the metrics have the same number of certificates');
+like($metrics, qr/^securelayer_directory_refused_total [1-9]/m, '... and what was refused');
+like($client{https}->curl('https://host.test/status')->{body}, qr/Certificate directories.*certificates at hand/s, 'the page has a card of them');
+
 # ---- the keeper ----
 
 my $keeper = $httpd->helper('keeper');
@@ -359,15 +368,6 @@ put_one('a.test', $a[1]);
 put_one('b.test', made('b.test', 'four'));
 gets('b.test', made('b.test', 'four'), '... when they are asked for first');
 gets('a.test', $a[0], '... and stay as they were then');
-# ---- what the status page tells of directories ----
-
-my $told = JSON::PP->new->utf8->decode($client{https}->curl('https://host.test/status?json')->{body})->{certificate_directories};
-cmp_ok($told->{$_}, '>', 0, "JSON counts $_") for qw(directories identities questions loaded not_there refused);
-my $metrics = $client{https}->curl('https://host.test/status?metrics')->{body};
-like($metrics, qr/^securelayer_directory_identities $told->{identities}$/m, 'the metrics have the same number of certificates');
-like($metrics, qr/^securelayer_directory_refused_total [1-9]/m, '... and what was refused');
-like($client{https}->curl('https://host.test/status')->{body}, qr/Certificate directories.*certificates at hand/s, 'the page has a card of them');
-
 $httpd->stop;
 
 for my $wrong ([qq("$dir/nowhere"), 'No such file'], [qq("$dir/a.test.pem"), 'is no directory'], ['', 'takes 1 argument'], ["$dir $dir", 'takes 1 argument']) {

@@ -27,6 +27,8 @@ $origin->start_ok or BAIL_OUT('the origin does not start');
 my $middle_cert = SL::Certs->new->server('middle.test', names => ['IP:127.0.0.1']);
 my $middle = SL::Httpd->new(modules => [qw(proxy proxy_http proxy_wstunnel)], name => 'middle');
 $middle->config(<<"CONF" . tls_host('middle.test', $middle_cert));
+ReceiveBufferSize 262144
+SendBufferSize 262144
 Listen 127.0.0.1:\${port_https}
 ProxyPass /origin/ http://127.0.0.1:${\ $origin->port('http') }/
 ProxyPass /short http://127.0.0.1:${\ $backend->port }/short
@@ -42,6 +44,8 @@ sub start_proxy {
     my $ws = '127.0.0.1:' . $backend->port;
     my $tls = '127.0.0.1:' . $middle->port('https');
     $httpd->config(<<"CONF" . tls_host('one.test', $cert));
+ReceiveBufferSize 262144
+SendBufferSize 262144
 Listen 127.0.0.1:\${port_https}
 ProxyRequests On
 AllowCONNECT ${\ $backend->port }

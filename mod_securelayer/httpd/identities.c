@@ -147,7 +147,7 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrase
     memcpy(item->paths, paths, sizeof(*paths) * 4);
     what = apr_pcalloc(pool, sizeof(*what));
     what->id = id;
-    what->source = record->source;
+    what->source = &record->source;
     what->names = record->names;
     what->supply = supply;
     what->news = news;

@@ -7,6 +7,9 @@
 #include <util_mutex.h>
 
 #include <apr_strings.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <string.h>
@@ -251,6 +254,9 @@ static int find_and_tell(apr_pool_t *pool, apr_pool_t *scratch, server_rec *s)
     sl_log_problems(problems, is_rehearsal() && !errors ? SL_LOG_ERRORS : SL_LOG_ALL, 0, s);
     if (work != scratch)
         apr_pool_destroy(work);
+#ifdef __GLIBC__
+    malloc_trim(0); /* the same for what threads have used to read certificates */
+#endif
     return errors;
 }
 

@@ -7,9 +7,6 @@
 
 #include <apr_strings.h>
 #include <apr_thread_proc.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdatomic.h>
@@ -376,9 +373,6 @@ static void keep_all(sl_identity_cache_t *cache, const reading_t *reading, apr_p
     }
     for (int i = 0; i < reading->count; i++)
         sl_stored_free(reading->all[i].stored, cache->vault);
-#ifdef __GLIBC__
-    malloc_trim(0);
-#endif
 }
 
 void sl_identity_cache_read(sl_identity_cache_t *cache, const apr_array_header_t *sources, apr_pool_t *scratch)

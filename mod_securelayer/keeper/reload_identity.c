@@ -23,7 +23,7 @@ typedef struct check_t {
 
 static apr_status_t refuse(const check_t *check, const char *advice, const char *reason)
 {
-    check->why->origin = check->what->source.origin;
+    check->why->origin = check->what->source->origin;
     sl_problem_set(check->why, SL_RELOAD_REFUSED, check->fresh->origin, "%s", reason);
     sl_problem_advise(check->why, "%s", advice);
     return SL_RELOAD_REFUSED;
@@ -102,7 +102,7 @@ static apr_status_t publish(const check_t *check, int *news)
     if (*news && rv == APR_SUCCESS) {
         rv = sl_section_publish(what->news, what->id, bytes, length);
         if (rv != APR_SUCCESS) {
-            check->why->origin = what->source.origin;
+            check->why->origin = what->source->origin;
             sl_problem_set(check->why, rv, check->fresh->origin,
                            "the certificate, its chain and key are larger than what can be taken while httpd runs");
             sl_problem_advise(check->why, "Leave out what is not needed of the chain, or restart httpd");
@@ -128,7 +128,7 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
     sl_identity_t *fresh = NULL, *old;
     check_t check = {what, NULL, NULL, apr_time_sec(sl_world_now(loop->world)), loop->scratch, why};
     sl_recall_t recall = {.phrases = what->phrases};
-    apr_status_t rv = sl_loader_load(&fresh, &what->source, sl_phrases_answer, &recall, loop->scratch, warnings, why);
+    apr_status_t rv = sl_loader_load(&fresh, what->source, sl_phrases_answer, &recall, loop->scratch, warnings, why);
 
     if (rv != APR_SUCCESS)
         return recall.failed ? stays_sealed(why) : rv;

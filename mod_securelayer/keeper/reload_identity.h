@@ -10,7 +10,7 @@
 
 typedef struct sl_reload_identity_t {
     int id;
-    sl_source_t source;
+    const sl_source_t *source; /* borrowed */
     apr_array_header_t
         *names; /* const char *, of all hosts that show it; those that are covered have to stay covered */
     sl_supply_t *supply;

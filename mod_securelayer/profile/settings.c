@@ -4,7 +4,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
-#define FEW 4 /* settings: as many as most virtual hosts have */
+#define FEW 3 /* settings: as many as most virtual hosts have */
 
 static const sl_row_t rows[] = {
 #define SL_ROW(id, name, kind, where, merge, minimum, maximum, initial, words, weight, help)                           \

@@ -29,7 +29,7 @@ SL_ROW(SL_PASS_PHRASE_DIALOG, "SSLPassPhraseDialog", SL_KIND_DIALOG, SL_MAIN, SL
 
 SL_ROW(SL_RELOAD, "SecureLayerReload", SL_KIND_RELOAD, SL_MAIN, SL_CHILD_WINS, 1, 86400, -1, NULL, 0,
        "on, off, seconds between two looks: whether files that change are taken without a restart")
-SL_ROW(SL_IDENTITY_CACHE, "SecureLayerIdentityCache", SL_KIND_NUMBER, SL_MAIN, SL_CHILD_WINS, 1, 10000000, 400, NULL,
+SL_ROW(SL_IDENTITY_CACHE, "SecureLayerIdentityCache", SL_KIND_NUMBER, SL_MAIN, SL_CHILD_WINS, 1, 10000000, 300, NULL,
        0, "number: certificates with their keys that each child process keeps ready")
 
 /* The library as a whole */

@@ -1,4 +1,4 @@
-/* A list in the order of their last use and a table by number.  Used by keeper/directory.
+/* A list in the order of their last use and a table by number.  Used by keeper/supply and keeper/directory.
  *
  * The lock is held for a look into the table only: identities are made outside of it, perhaps twice at the same
  * moment. */

@@ -231,7 +231,8 @@ static void others_are_left_to_openssl(void **state)
     sl_cert_der_t cert;
     exact_t der = der_of(*state, material_pair(*state, &version1, "P-256", ca)->cert);
     X509 *doubled = X509_dup(material_server(*state, "a.test", "P-256", ca)->cert);
-    X509_EXTENSION *names = X509_get_ext(doubled, X509_get_ext_by_NID(doubled, NID_subject_alt_name, -1));
+    X509_EXTENSION *names =
+        (X509_EXTENSION *)X509_get_ext(doubled, X509_get_ext_by_NID(doubled, NID_subject_alt_name, -1));
 
     assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
     der = der_of(*state, material_pair(*state, &old, "P-256", ca)->cert);

@@ -279,7 +279,7 @@ static int shake(SSL_CTX *server_ctx, SSL_CTX *client_ctx, X509 *leaf, EVP_PKEY 
     SSL *server = make_side(server_ctx, up, down, 1), *client = make_side(client_ctx, down, up, 0);
     int fine = SSL_use_cert_and_key(server, leaf, key, chain, 1) == 1;
 
-    SSL_set1_host(client, "a.test");
+    X509_VERIFY_PARAM_set1_host(SSL_get0_param(client), "a.test", 0);
     for (int i = 0; fine && i < 10; i++) {
         (void)SSL_do_handshake(client);
         (void)SSL_do_handshake(server);

@@ -58,6 +58,16 @@ apr_uint32_t sl_reader_u32(sl_reader_t *r)
     return take_number(r, 4);
 }
 
+int sl_reader_is(const sl_reader_t *r, const void *bytes, apr_size_t length)
+{
+    return sl_reader_left(r) == length && memcmp(r->at, bytes, length) == 0;
+}
+
+int sl_reader_equals(const sl_reader_t *a, const sl_reader_t *b)
+{
+    return sl_reader_is(a, b->at, sl_reader_left(b));
+}
+
 void sl_reader_vector(sl_reader_t *r, int prefix_bytes, sl_reader_t *vector)
 {
     apr_size_t length = take_number(r, prefix_bytes);

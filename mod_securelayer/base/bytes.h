@@ -22,6 +22,9 @@ apr_uint32_t sl_reader_u24(sl_reader_t *r);
 apr_uint32_t sl_reader_u32(sl_reader_t *r);
 /* The next `length` bytes, NULL (and failed) if there are fewer. */
 const unsigned char *sl_reader_take(sl_reader_t *r, apr_size_t length);
+/* Is what is left of it the same? Reads nothing. */
+int sl_reader_is(const sl_reader_t *r, const void *bytes, apr_size_t length);
+int sl_reader_equals(const sl_reader_t *a, const sl_reader_t *b);
 /* A vector with a length prefix of 1, 2 or 3 bytes (RFC 8446 section 3.4) becomes a reader of its own.
  * Fails `r` and empties `vector` if the length points past the end. */
 void sl_reader_vector(sl_reader_t *r, int prefix_bytes, sl_reader_t *vector);

@@ -21,16 +21,6 @@
 #define KEY_IDENTIFIER 0x80
 #define KEY_CERT_SIGN 0x04 /* in the first byte of the key usage */
 
-static int is(const sl_reader_t *r, const char *bytes, apr_size_t length)
-{
-    return sl_reader_left(r) == length && memcmp(r->at, bytes, length) == 0;
-}
-
-static int is_equal(const sl_reader_t *a, const sl_reader_t *b)
-{
-    return sl_reader_left(a) == sl_reader_left(b) && !memcmp(a->at, b->at, sl_reader_left(a));
-}
-
 /* DER has no indefinite lengths. */
 static unsigned next(sl_reader_t *r, sl_reader_t *content)
 {
@@ -293,7 +283,7 @@ static int take_extension(sl_cert_der_t *cert, sl_reader_t *all, apr_uint64_t *s
         return 0;
     if (!expect(&extension, SL_DER_OCTET_STRING, &value) || sl_reader_left(&extension))
         return 0;
-    if (is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
+    if (sl_reader_is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
         cert->has_features = 1;
     if (sl_reader_left(&oid) != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d)
         return 1;
@@ -320,7 +310,8 @@ static int take_version(sl_reader_t *tbs)
 {
     sl_reader_t outer, version;
 
-    return expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) && is(&version, "\2", 1);
+    return expect(tbs, SL_DER_CONTEXT_0, &outer) && sl_der_unsigned(&outer, &version) &&
+           sl_reader_is(&version, "\2", 1);
 }
 
 static int take_tbs(sl_cert_der_t *cert, sl_reader_t *tbs)
@@ -328,7 +319,7 @@ static int take_tbs(sl_cert_der_t *cert, sl_reader_t *tbs)
     sl_reader_t signature, curve;
 
     return take_version(tbs) && take_serial(tbs) && take_algorithm(tbs, &signature, &curve) &&
-           is_equal(&signature, &cert->signature) && take_dn(tbs, &cert->issuer) && take_validity(cert, tbs) &&
+           sl_reader_equals(&signature, &cert->signature) && take_dn(tbs, &cert->issuer) && take_validity(cert, tbs) &&
            take_dn(tbs, &cert->subject) && take_key(cert, tbs) && take_extensions(cert, tbs);
 }
 
@@ -354,15 +345,15 @@ int sl_cert_der_is_well_signed(const sl_cert_der_t *cert)
         return oid->at[7] >= 2 && oid->at[7] <= 4;
     if (length == 9 && !memcmp(oid->at, "\x2a\x86\x48\x86\xf7\x0d\x01\x01", 8)) /* sha256, 384, 512WithRSAEncryption */
         return oid->at[8] >= 11 && oid->at[8] <= 13;
-    return is(oid, "\x2b\x65\x70", 3);
+    return sl_reader_is(oid, "\x2b\x65\x70", 3);
 }
 
 int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *issuer)
 {
-    if (!is_equal(&cert->issuer, &issuer->subject) || cert->names_issuer || issuer->is_no_signer)
+    if (!sl_reader_equals(&cert->issuer, &issuer->subject) || cert->names_issuer || issuer->is_no_signer)
         return 0;
     return !sl_reader_left(&cert->issuer_key) || !sl_reader_left(&issuer->subject_key) ||
-           is_equal(&cert->issuer_key, &issuer->subject_key);
+           sl_reader_equals(&cert->issuer_key, &issuer->subject_key);
 }
 
 /* ---- names ---- */

@@ -35,11 +35,6 @@ static const struct {
 };
 #define CURVES ((int)(sizeof(curves) / sizeof(curves[0])))
 
-static int is(const sl_reader_t *r, const char *bytes, apr_size_t length)
-{
-    return sl_reader_left(r) == length && memcmp(r->at, bytes, length) == 0;
-}
-
 static EVP_PKEY *key_from_params(const char *type, OSSL_PARAM *params)
 {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, type, NULL);
@@ -142,7 +137,7 @@ static EVP_PKEY *ec_key_from_parts(int curve, const sl_reader_t *secret, const s
 static int find_curve(const sl_reader_t *oid)
 {
     for (int i = 0; i < CURVES; i++) {
-        if (is(oid, curves[i].oid, curves[i].oid_length))
+        if (sl_reader_is(oid, curves[i].oid, curves[i].oid_length))
             return i;
     }
     return -1;
@@ -154,8 +149,8 @@ static int take_ec(sl_reader_t file, int curve, sl_reader_t *secret, sl_reader_t
 {
     sl_reader_t key, version, part, inner;
 
-    if (!sl_der_expect(&file, SL_DER_SEQUENCE, &key) || !sl_der_unsigned(&key, &version) || !is(&version, "\1", 1) ||
-        !sl_der_expect(&key, SL_DER_OCTET_STRING, secret))
+    if (!sl_der_expect(&file, SL_DER_SEQUENCE, &key) || !sl_der_unsigned(&key, &version) ||
+        !sl_reader_is(&version, "\1", 1) || !sl_der_expect(&key, SL_DER_OCTET_STRING, secret))
         return -1;
     sl_reader_init(point, key.end, 0);
     if (sl_der_peek(&key) == SL_DER_CONTEXT_0) {
@@ -213,12 +208,12 @@ static int take_info(const unsigned char *der, apr_size_t length, info_t *taken)
 
 static int is_rsa(const sl_reader_t *oid)
 {
-    return is(oid, OID_RSA, sizeof(OID_RSA) - 1);
+    return sl_reader_is(oid, OID_RSA, sizeof(OID_RSA) - 1);
 }
 
 static int is_ec(const sl_reader_t *oid)
 {
-    return is(oid, OID_EC, sizeof(OID_EC) - 1);
+    return sl_reader_is(oid, OID_EC, sizeof(OID_EC) - 1);
 }
 
 static EVP_PKEY *known_pkcs8(const unsigned char *der, apr_size_t length)
@@ -231,9 +226,9 @@ static EVP_PKEY *known_pkcs8(const unsigned char *der, apr_size_t length)
         return rsa_key(info.key);
     if (is_ec(&info.type))
         return info.curve < 0 ? NULL : ec_key(info.key, info.curve);
-    if (is(&info.type, "\x2b\x65\x70", 3))
+    if (sl_reader_is(&info.type, "\x2b\x65\x70", 3))
         return edwards_key(info.key, "ED25519");
-    if (is(&info.type, "\x2b\x65\x71", 3))
+    if (sl_reader_is(&info.type, "\x2b\x65\x71", 3))
         return edwards_key(info.key, "ED448");
     return NULL;
 }
@@ -271,11 +266,6 @@ EVP_PKEY *sl_key_der_traditional(const unsigned char *der, apr_size_t length, co
 
 /* ---- without decoding ---- */
 
-static int is_equal(const sl_reader_t *a, const sl_reader_t *b)
-{
-    return sl_reader_left(a) == sl_reader_left(b) && !memcmp(a->at, b->at, sl_reader_left(a));
-}
-
 /* RSAPublicKey: its modulus and exponent. */
 static int take_rsa_public(sl_reader_t bits, sl_reader_t *modulus, sl_reader_t *exponent)
 {
@@ -305,8 +295,8 @@ static int is_same_rsa(sl_reader_t private_key, const sl_cert_der_t *cert)
         !(modulus.at[0] & 0x80) || !sl_der_expect(&private_key, SL_DER_SEQUENCE, &key) ||
         !sl_der_unsigned(&key, &version) || sl_reader_left(&version))
         return 0;
-    return sl_der_unsigned(&key, &number) && is_equal(&number, &modulus) && sl_der_unsigned(&key, &number) &&
-           is_equal(&number, &exponent) && has_secret_numbers(&key);
+    return sl_der_unsigned(&key, &number) && sl_reader_equals(&number, &modulus) && sl_der_unsigned(&key, &number) &&
+           sl_reader_equals(&number, &exponent) && has_secret_numbers(&key);
 }
 
 static int is_same_point(sl_reader_t private_key, int curve, const sl_cert_der_t *cert)
@@ -315,14 +305,14 @@ static int is_same_point(sl_reader_t private_key, int curve, const sl_cert_der_t
 
     return curve >= 0 && find_curve(&cert->key_curve) == curve &&
            take_ec(private_key, curve, &secret, &point) == curve && sl_reader_left(&point) &&
-           is_equal(&point, &cert->key) && sl_reader_left(&secret) == curves[curve].number_length;
+           sl_reader_equals(&point, &cert->key) && sl_reader_left(&secret) == curves[curve].number_length;
 }
 
 int sl_key_der_is_of(const unsigned char *der, apr_size_t length, const sl_cert_der_t *cert)
 {
     info_t info;
 
-    if (!take_info(der, length, &info) || !is_equal(&info.type, &cert->key_type))
+    if (!take_info(der, length, &info) || !sl_reader_equals(&info.type, &cert->key_type))
         return 0;
     if (is_rsa(&info.type))
         return is_same_rsa(info.key, cert);

@@ -121,3 +121,12 @@ apr_size_t sl_writer_length(const sl_writer_t *w)
 {
     return (apr_size_t)(w->at - w->start);
 }
+
+apr_uint64_t sl_hash(apr_uint64_t hash, const void *bytes, apr_size_t length)
+{
+    const unsigned char *at = bytes;
+
+    for (apr_size_t i = 0; i < length; i++)
+        hash = (hash ^ at[i]) * APR_UINT64_C(1099511628211);
+    return hash;
+}

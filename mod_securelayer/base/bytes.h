@@ -44,4 +44,9 @@ void sl_writer_u32(sl_writer_t *w, apr_uint32_t value);
 void sl_writer_bytes(sl_writer_t *w, const void *bytes, apr_size_t length);
 apr_size_t sl_writer_length(const sl_writer_t *w);
 
+/* FNV-1a of the bytes, after those that made `hash` what it is: for tables and for seeing changes, not against anybody
+ * who chooses bytes to collide. */
+#define SL_HASH_START APR_UINT64_C(14695981039346656037)
+apr_uint64_t sl_hash(apr_uint64_t hash, const void *bytes, apr_size_t length);
+
 #endif

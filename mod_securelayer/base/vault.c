@@ -2,6 +2,8 @@
  * same length.  identity/identity_cache keeps the identities of a configuration here. */
 #include "base/vault.h"
 
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -142,15 +144,6 @@ void sl_vault_drop(sl_vault_t *vault, unsigned char *kept, apr_size_t length)
 
 /* ---- shared ---- */
 
-static apr_uint64_t hash_of(const unsigned char *bytes, apr_size_t length)
-{
-    apr_uint64_t hash = 14695981039346656037u; /* FNV-1a */
-
-    for (apr_size_t i = 0; i < length; i++)
-        hash = (hash ^ bytes[i]) * 1099511628211u;
-    return hash;
-}
-
 static shared_t **place_of(sl_vault_t *vault, const unsigned char *bytes, apr_size_t length, apr_uint64_t hash)
 {
     shared_t **at = &vault->shared[hash % ROWS];
@@ -162,7 +155,7 @@ static shared_t **place_of(sl_vault_t *vault, const unsigned char *bytes, apr_si
 
 const unsigned char *sl_vault_share(sl_vault_t *vault, const void *bytes, apr_size_t length)
 {
-    apr_uint64_t hash = hash_of(bytes, length);
+    apr_uint64_t hash = sl_hash(SL_HASH_START, bytes, length);
     shared_t **at = place_of(vault, bytes, length, hash), *shared = *at;
 
     if (!shared) {
@@ -183,7 +176,8 @@ const unsigned char *sl_vault_share(sl_vault_t *vault, const void *bytes, apr_si
 
 void sl_vault_unshare(sl_vault_t *vault, const unsigned char *bytes, apr_size_t length)
 {
-    shared_t **at = bytes ? place_of(vault, bytes, length, hash_of(bytes, length)) : NULL, *shared = at ? *at : NULL;
+    shared_t **at = bytes ? place_of(vault, bytes, length, sl_hash(SL_HASH_START, bytes, length)) : NULL,
+             *shared = at ? *at : NULL;
 
     if (!shared || --shared->holders)
         return;

@@ -4,6 +4,7 @@
  * parent's (keeper/directory_board). They are answered in that order until one is for the name. */
 #include "keeper/directory_job.h"
 
+#include "base/bytes.h"
 #include "crypto/cert_text.h"
 #include "identity/blob.h"
 #include "keeper/directory_files.h"
@@ -159,11 +160,7 @@ static const char *may_say(question_t *q)
 
 static apr_uint64_t fingerprint(const char *text)
 {
-    apr_uint64_t print = 14695981039346656037u;
-
-    for (; *text; text++)
-        print = (print ^ (unsigned char)*text) * 1099511628211u;
-    return print;
+    return sl_hash(SL_HASH_START, text, strlen(text));
 }
 
 static failure_t *failure_of(question_t *q)

@@ -9,6 +9,8 @@
  * is interested in its steps. */
 #include "keeper/watch.h"
 
+#include "base/bytes.h"
+
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
@@ -103,11 +105,8 @@ int sl_watch_is_blind(const sl_watch_t *watch, int item)
 
 static apr_uint64_t key_of(int descriptor, const char *name)
 {
-    apr_uint64_t key = 14695981039346656037u; /* FNV-1a */
+    apr_uint64_t key = sl_hash(sl_hash(SL_HASH_START, &descriptor, sizeof(descriptor)), name, strlen(name));
 
-    key = (key ^ (apr_uint64_t)descriptor) * 1099511628211u;
-    for (; *name; name++)
-        key = (key ^ (unsigned char)*name) * 1099511628211u;
     return key ? key : 1;
 }
 
@@ -462,9 +461,7 @@ void sl_watch_add(sl_watch_t *watch, int item, const char *const *paths)
 
 static apr_uint64_t mix(apr_uint64_t stamp, apr_uint64_t number)
 {
-    for (int i = 0; i < 8; i++)
-        stamp = (stamp ^ ((number >> (8 * i)) & 0xff)) * 1099511628211u; /* FNV-1a */
-    return stamp;
+    return sl_hash(stamp, &number, sizeof(number));
 }
 
 static apr_uint64_t mix_file(apr_uint64_t stamp, const struct stat *info)
@@ -487,12 +484,10 @@ static apr_uint64_t stamp_directory(const char *path)
     struct stat info;
 
     while (directory && (entry = readdir(directory)) != NULL) {
-        apr_uint64_t stamp = 14695981039346656037u;
+        apr_uint64_t stamp = sl_hash(SL_HASH_START, entry->d_name, strlen(entry->d_name));
 
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
-        for (const char *at = entry->d_name; *at; at++)
-            stamp = (stamp ^ (unsigned char)*at) * 1099511628211u;
         if (fstatat(dirfd(directory), entry->d_name, &info, 0) == 0)
             stamp = mix_file(stamp, &info);
         sum += stamp;
@@ -504,7 +499,7 @@ static apr_uint64_t stamp_directory(const char *path)
 
 apr_uint64_t sl_watch_stamp(const char *const *paths)
 {
-    apr_uint64_t stamp = 14695981039346656037u;
+    apr_uint64_t stamp = SL_HASH_START;
     struct stat info;
 
     for (int i = 0; i < SL_WATCH_PATHS && paths[i]; i++) {

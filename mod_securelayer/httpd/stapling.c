@@ -33,7 +33,7 @@ APLOG_USE_MODULE(sl);
 
 /* A certificate, by its digest: what a connection can tell of the one it shows. */
 typedef struct record_t {
-    X509 *leaf;                           /* that of the start */
+    X509 *leaf;                           /* that of the start, held; NULL unless it is stapled or a module's */
     unsigned char id[ID_SIZE];            /* as httpd's hooks name it: SHA-1 of the DER */
     unsigned char key[SL_BOARD_KEY_SIZE]; /* as the board does */
     unsigned primed : 1;                  /* httpd's hooks have it */
@@ -112,6 +112,14 @@ static void hold(const look_t *in, X509 *cert)
         apr_pool_cleanup_register(in->pool, cert, free_cert, apr_pool_cleanup_null);
 }
 
+static void hold_leaf(const look_t *in, record_t *record)
+{
+    if (record->leaf)
+        return;
+    record->leaf = in->identity->leaf;
+    hold(in, record->leaf);
+}
+
 static record_t *record_of(const look_t *in)
 {
     record_t *record = find_record(in->identity->leaf);
@@ -120,10 +128,9 @@ static record_t *record_of(const look_t *in)
     if (record)
         return record;
     record = apr_pcalloc(in->pool, sizeof(*record));
-    record->leaf = in->identity->leaf;
     record->entry = -1;
-    X509_digest(record->leaf, EVP_sha1(), record->id, &length);
-    X509_digest(record->leaf, EVP_sha256(), record->key, &length);
+    X509_digest(in->identity->leaf, EVP_sha1(), record->id, &length);
+    X509_digest(in->identity->leaf, EVP_sha256(), record->key, &length);
     apr_hash_set(records, record->id, sizeof(record->id), record);
     return record;
 }
@@ -141,14 +148,14 @@ static void ask_modules(const look_t *in, record_t *record, X509 *issuer)
 
     if (!in->ask_modules || !issuer)
         return;
-    pem = apr_pstrcat(in->scratch, sl_cert_text_pem(in->scratch, record->leaf), sl_cert_text_pem(in->scratch, issuer),
-                      NULL);
+    pem = apr_pstrcat(in->scratch, sl_cert_text_pem(in->scratch, in->identity->leaf),
+                      sl_cert_text_pem(in->scratch, issuer), NULL);
     if (ap_ssl_ocsp_prime(in->server, in->scratch, (const char *)record->id, ID_SIZE, pem) == APR_SUCCESS)
         record->primed = 1;
-    else if (sl_module_hooks_init_stapling_status(in->server, in->pool, record->leaf, issuer))
+    else if (sl_module_hooks_init_stapling_status(in->server, in->pool, in->identity->leaf, issuer))
         record->hooked = 1;
     if (record->hooked)
-        hold(in, record->leaf);
+        hold_leaf(in, record);
 }
 
 static const char *url_for(const look_t *in)
@@ -173,7 +180,7 @@ static void add_staple(const look_t *in, record_t *record, X509 *issuer, const c
     record->is_listed = 1;
     staple = apr_array_push(staples);
     memset(staple, 0, sizeof(*staple));
-    hold(in, record->leaf);
+    hold_leaf(in, record);
     hold(in, issuer);
     memcpy(staple->key, record->key, sizeof(staple->key));
     staple->cert = record->leaf;
@@ -208,7 +215,7 @@ static void warn(const look_t *in, record_t *record, const char *log_id, sl_row_
  * nothing about it, and hears nothing. */
 static void review(const look_t *in, record_t *record, const X509 *issuer, const char *url, int wanted)
 {
-    int must = sl_ocsp_must_staple(record->leaf);
+    int must = sl_ocsp_must_staple(in->identity->leaf);
 
     if (must && !wanted)
         warn(in, record, NULL, SL_USE_STAPLING, "Set SSLUseStapling on",

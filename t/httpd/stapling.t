@@ -45,7 +45,9 @@ my $all   = $base . "SSLStaplingCache shmcb:\${root}/run/staples(65536)\n"
     . host('off.test', $cert{good}, 'SSLUseStapling off')
     . host('revoked.test', $cert{revoked}, 'SSLUseStapling on')
     . host('quiet.test', $cert{quiet}, 'SSLUseStapling on')
-    . host('must.test', $cert{must}, 'SSLUseStapling on');
+    . host('must.test', $cert{must}, 'SSLUseStapling on')
+    . host('quiet-twin.test', $cert{quiet}, 'SSLUseStapling on') # shares what is not kept (seen under a sanitizer)
+    . host('must-twin.test', $cert{must}, 'SSLUseStapling on');
 $httpd->config($all);
 
 my $client = SL::Client->new(port => $httpd->port('https'), cacert => $ca);

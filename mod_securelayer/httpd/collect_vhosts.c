@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "base/file_stamp.h"
 #include "base/text.h"
 #include "conn/machine.h"
 #include "crypto/key_uri.h"
@@ -107,23 +108,42 @@ static const sl_value_t *nth(const sl_setting_t *setting, int n)
     return setting && n < setting->count ? &setting->values[n] : NULL;
 }
 
+/* What the files looked like when the directives were read, which is before they are read themselves: what changes
+ * meanwhile is noticed. 0: somebody has to look. */
+static apr_uint64_t configured_stamp(const sl_value_t *const values[3])
+{
+    apr_uint64_t stamp = SL_FILE_STAMPS;
+
+    for (int i = 0; i < 3; i++) {
+        if (values[i] && !values[i]->stamp)
+            return 0;
+        if (values[i])
+            stamp = sl_file_stamp_add(stamp, values[i]->stamp);
+    }
+    return stamp;
+}
+
+/* An array of sl_wanted_t. */
 static apr_array_header_t *configured_sources(const sl_collect_t *in, const sl_settings_t *settings)
 {
     const sl_setting_t *certificates = sl_settings_get(settings, SL_CERTIFICATE_FILE);
     const sl_setting_t *keys = sl_settings_get(settings, SL_CERTIFICATE_KEY_FILE);
-    apr_array_header_t *sources = apr_array_make(in->scratch, 2, sizeof(sl_source_t));
+    const sl_value_t *chain = nth(sl_settings_get(settings, SL_CERTIFICATE_CHAIN_FILE), 0);
+    apr_array_header_t *sources = apr_array_make(in->scratch, 2, sizeof(sl_wanted_t));
 
     for (int i = 0; certificates && i < certificates->count; i++) {
-        sl_source_t *source = apr_array_push(sources);
+        sl_wanted_t *wanted = apr_array_push(sources);
+        sl_source_t *source = &wanted->source;
         const sl_value_t *key = nth(keys, i);
 
         source->certificate = certificates->values[i].text;
         source->origin = certificates->values[i].origin;
         source->key = key ? key->text : NULL;
         source->key_origin = key ? key->origin : source->origin;
-        source->chain = sl_settings_text(settings, SL_CERTIFICATE_CHAIN_FILE);
+        source->chain = chain ? chain->text : NULL;
         source->chain_origin = sl_settings_origin(settings, SL_CERTIFICATE_CHAIN_FILE);
         source->first = i == 0;
+        wanted->stamp = configured_stamp((const sl_value_t *const[]){&certificates->values[i], key, chain});
     }
     return sources;
 }
@@ -139,20 +159,25 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
     if (!in->ask_modules)
         return 0;
     for (int i = 0; i < own; i++) {
-        APR_ARRAY_PUSH(certificates, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).certificate;
-        if (APR_ARRAY_IDX(sources, i, sl_source_t).key)
-            APR_ARRAY_PUSH(keys, const char *) = APR_ARRAY_IDX(sources, i, sl_source_t).key;
+        const sl_source_t *source = &APR_ARRAY_IDX(sources, i, sl_wanted_t).source;
+
+        APR_ARRAY_PUSH(certificates, const char *) = source->certificate;
+        if (source->key)
+            APR_ARRAY_PUSH(keys, const char *) = source->key;
     }
     own_keys = keys->nelts;
     ask(s, in->pool, certificates, keys);
     if (certificates->nelts <= own)
         return 0;
-    for (int i = 0; i < own; i++) /* theirs come complete: a chain file of ours is not for them */
-        APR_ARRAY_IDX(sources, i, sl_source_t).chain = NULL;
+    for (int i = 0; i < own; i++) { /* theirs come complete: a chain file of ours is not for them */
+        APR_ARRAY_IDX(sources, i, sl_wanted_t).source.chain = NULL;
+        APR_ARRAY_IDX(sources, i, sl_wanted_t).stamp = 0;
+    }
     for (int i = own, key = own_keys; i < certificates->nelts; i++, key++) {
-        sl_source_t *source = apr_array_push(sources);
+        sl_wanted_t *wanted = apr_array_push(sources);
+        sl_source_t *source = &wanted->source;
 
-        memset(source, 0, sizeof(*source));
+        memset(wanted, 0, sizeof(*wanted));
         source->certificate = APR_ARRAY_IDX(certificates, i, const char *);
         source->key = key < keys->nelts ? APR_ARRAY_IDX(keys, key, const char *) : NULL;
         source->first = sources->nelts == 1;
@@ -247,7 +272,6 @@ static void review(sl_collect_t *in, const server_rec *host, const sl_source_t *
         warn_of_name(in, host, source, stored);
 }
 
-/* Taken before they are read: what changes meanwhile is noticed. */
 static apr_uint64_t stamp_of(const sl_source_t *source)
 {
     const char *const places[] = {source->certificate, source->key, source->chain};
@@ -265,26 +289,28 @@ static apr_uint64_t stamp_of(const sl_source_t *source)
 }
 
 /* `host`: the one that shows it; NULL: it is for backends. */
-static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *host, const sl_source_t *source,
-                     int index, const char *id, apr_array_header_t *identities)
+static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *host, sl_wanted_t *wanted, int index,
+                     const char *id, apr_array_header_t *identities)
 {
-    sl_wanted_t wanted = {*source, stamp_of(source)};
-    const sl_stored_t *stored = load_identity(in, s, &wanted, index, id);
+    const sl_stored_t *stored;
     sl_identity_ref_t ref;
 
+    if (!wanted->stamp)
+        wanted->stamp = stamp_of(&wanted->source);
+    stored = load_identity(in, s, wanted, index, id);
     if (!stored)
         return;
-    review(in, host, source, stored);
+    review(in, host, &wanted->source, stored);
     ref = sl_supply_add(in->supply, stored);
     APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
-    sl_identities_note(in->pool, ref.id, stored, source, wanted.stamp, host);
+    sl_identities_note(in->pool, ref.id, stored, &wanted->source, wanted->stamp, host);
 }
 
 static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
                             apr_array_header_t *identities)
 {
     for (int i = 0; i < sources->nelts; i++)
-        load_one(in, s, s, &APR_ARRAY_IDX(sources, i, sl_source_t), i, id, identities);
+        load_one(in, s, s, &APR_ARRAY_IDX(sources, i, sl_wanted_t), i, id, identities);
 }
 
 /* Ahead of their hosts' turn, for there may be very many of them. Later passes know most of them. */
@@ -299,8 +325,9 @@ static void read_all(sl_collect_t *in, server_rec *main_server)
         for (int i = 0; sources && i < sources->nelts; i++) {
             sl_wanted_t *wanted = apr_array_push(all);
 
-            wanted->source = APR_ARRAY_IDX(sources, i, sl_source_t);
-            wanted->stamp = stamp_of(&wanted->source);
+            *wanted = APR_ARRAY_IDX(sources, i, sl_wanted_t);
+            if (!wanted->stamp)
+                wanted->stamp = stamp_of(&wanted->source);
         }
     }
     sl_identity_cache_read(in->cache, all, in->scratch);
@@ -310,7 +337,9 @@ static void read_all(sl_collect_t *in, server_rec *main_server)
 static void load_for_backends(void *baton, server_rec *s, const sl_source_t *source, int index, const char *id,
                               apr_array_header_t *identities)
 {
-    load_one(baton, s, NULL, source, index, id, identities);
+    sl_wanted_t wanted = {*source, 0};
+
+    load_one(baton, s, NULL, &wanted, index, id, identities);
 }
 
 static void collect_backends(sl_collect_t *in, server_rec *main_server)
@@ -397,7 +426,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
         break;
     }
     for (int i = 0; i < sources->nelts; i++)
-        sl_broken_hosts_settle(&APR_ARRAY_IDX(sources, i, sl_source_t));
+        sl_broken_hosts_settle(&APR_ARRAY_IDX(sources, i, sl_wanted_t).source);
     config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
     config->vhost->unavailable = stand_in > 0;
     in->hosts++;

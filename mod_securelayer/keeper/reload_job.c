@@ -14,6 +14,7 @@
 #define SLICE (200 * 1000)                  /* of work in one run */
 #define LOOK_BLIND apr_time_from_sec(1)     /* where no events come from */
 #define LOOK_ALL apr_time_from_sec(60)      /* in case one got lost */
+#define CHILDREN_FIRST (250 * 1000)         /* clients wait for them when the server starts */
 #define RETRY apr_time_from_sec(30)         /* of what was refused: clocks are set, and shortages end */
 #define SHARE 20                            /* looks take no more than that part of the time */
 
@@ -31,7 +32,7 @@ typedef struct work_t {
     sl_section_t *states;
     const sl_world_t *world;
     int interval;
-    sl_watch_t *watch;
+    sl_watch_t *watch; /* NULL: the job has not run yet */
     progress_t *progress;
     int *list; /* items with something to be done */
     int listed;
@@ -80,12 +81,15 @@ static void list(work_t *work, int n, apr_time_t now)
     }
 }
 
-static void look_at(work_t *work, int n, apr_time_t now)
+/* `stamp`: 0 if nobody looked yet. */
+static void look_at(work_t *work, int n, apr_uint64_t stamp, apr_time_t now)
 {
     const progress_t *progress = &work->progress[n];
 
-    if (!progress->is_listed &&
-        ((progress->again && progress->again <= now) || sl_watch_stamp(nth(work, n)->paths) != progress->stamp))
+    if (progress->is_listed)
+        return;
+    if ((progress->again && progress->again <= now) ||
+        (stamp ? stamp : sl_watch_stamp(nth(work, n)->paths)) != progress->stamp)
         list(work, n, now);
 }
 
@@ -95,7 +99,7 @@ static void look(work_t *work, int blind_only)
 
     for (int i = 0; i < work->items->nelts; i++) {
         if (!blind_only || sl_watch_is_blind(work->watch, i))
-            look_at(work, i, now);
+            look_at(work, i, 0, now);
     }
 }
 
@@ -117,17 +121,26 @@ static apr_time_t after(const work_t *work, apr_time_t begun, apr_interval_time_
     return now + (pause > least ? pause : least);
 }
 
+static int is_by_clock(const work_t *work)
+{
+    return work->interval != SL_RELOAD_BY_EVENTS;
+}
+
+static void all_looked_at(work_t *work, apr_time_t begun)
+{
+    work->next_all = after(work, begun, is_by_clock(work) ? apr_time_from_sec(work->interval) : LOOK_ALL);
+    work->next_blind = after(work, begun, LOOK_BLIND);
+}
+
 static void look_around(work_t *work)
 {
     apr_time_t begun = ticks(work);
-    int by_clock = work->interval != SL_RELOAD_BY_EVENTS;
 
     if (begun >= work->next_all) {
         look(work, 0);
-        work->next_all = after(work, begun, by_clock ? apr_time_from_sec(work->interval) : LOOK_ALL);
-        work->next_blind = after(work, begun, LOOK_BLIND);
+        all_looked_at(work, begun);
     }
-    else if (begun >= work->next_blind && !by_clock) {
+    else if (begun >= work->next_blind && !is_by_clock(work)) {
         look(work, 1);
         work->next_blind = after(work, begun, LOOK_BLIND);
     }
@@ -245,22 +258,6 @@ static apr_time_t work_off(work_t *work, sl_loop_t *loop)
 
 /* ---- the job ---- */
 
-static void run(sl_job_t *job, sl_loop_t *loop)
-{
-    work_t *work = job->baton;
-    apr_time_t first, now;
-
-    sl_watch_read(work->watch, tell, work);
-    look_around(work);
-    first = work_off(work, loop);
-    if (work->next_all < first)
-        first = work->next_all;
-    if (work->interval == SL_RELOAD_BY_EVENTS && work->next_blind < first)
-        first = work->next_blind;
-    now = ticks(work);
-    job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
-}
-
 /* What a keeper before this one has taken or refused is known. */
 static void recall(work_t *work, int n)
 {
@@ -273,29 +270,58 @@ static void recall(work_t *work, int n)
         work->progress[n].again = ticks(work) + RETRY;
 }
 
-/* Whatever changed since it was loaded is taken at once: before the keeper was there, or while it was not. */
+/* Whatever changed since it was loaded is found at once: before the keeper was there, or while it was not. */
+static void watch_all(work_t *work, sl_job_t *job, sl_loop_t *loop)
+{
+    apr_time_t begun = ticks(work);
+
+    work->watch = sl_watch_make(loop->pool, work->items->nelts, !is_by_clock(work));
+    for (int i = 0; i < work->items->nelts; i++) {
+        recall(work, i);
+        look_at(work, i, sl_watch_add(work->watch, i, nth(work, i)->paths), begun);
+    }
+    all_looked_at(work, begun);
+    work->fd.fd = sl_watch_fd(work->watch);
+    work->fd.events = POLLIN;
+    job->fds = &work->fd;
+    job->fd_count = work->fd.fd >= 0;
+    if (!is_by_clock(work) && work->fd.fd < 0)
+        sl_loop_say(loop, SL_SAY_WARNING,
+                    "SL0153: the system does not tell of changes in files: they are looked at "
+                    "every second");
+}
+
+static void run(sl_job_t *job, sl_loop_t *loop)
+{
+    work_t *work = job->baton;
+    apr_time_t first, now;
+
+    if (!work->watch) {
+        watch_all(work, job, loop);
+    }
+    else {
+        sl_watch_read(work->watch, tell, work);
+        look_around(work);
+    }
+    first = work_off(work, loop);
+    if (work->next_all < first)
+        first = work->next_all;
+    if (!is_by_clock(work) && work->next_blind < first)
+        first = work->next_blind;
+    now = ticks(work);
+    job->due = sl_world_now(loop->world) + (first > now ? first - now : 0);
+}
+
 static void begin(sl_job_t *job, sl_loop_t *loop)
 {
     work_t *work = job->baton;
 
     work->world = loop->world;
-    work->watch = sl_watch_make(loop->pool, work->items->nelts, work->interval == SL_RELOAD_BY_EVENTS);
+    work->watch = NULL;
     work->progress = apr_pcalloc(loop->pool, sizeof(*work->progress) * (apr_size_t)work->items->nelts);
     work->list = apr_palloc(loop->pool, sizeof(*work->list) * (apr_size_t)work->items->nelts);
     work->listed = 0;
-    work->next_all = work->next_blind = 0;
-    for (int i = 0; i < work->items->nelts; i++) {
-        recall(work, i);
-        sl_watch_add(work->watch, i, nth(work, i)->paths);
-    }
-    work->fd.fd = sl_watch_fd(work->watch);
-    work->fd.events = POLLIN;
-    job->fds = &work->fd;
-    job->fd_count = work->fd.fd >= 0;
-    if (work->interval == SL_RELOAD_BY_EVENTS && work->fd.fd < 0)
-        sl_loop_say(loop, SL_SAY_WARNING,
-                    "SL0153: the system does not tell of changes in files: they are looked at "
-                    "every second");
+    job->due = sl_world_now(loop->world) + CHILDREN_FIRST;
 }
 
 sl_job_t *sl_reload_job_make(apr_pool_t *pool, apr_array_header_t *items, sl_section_t *states, int interval)

@@ -10,6 +10,7 @@
 #include "keeper/watch.h"
 
 #include "base/bytes.h"
+#include "base/file_stamp.h"
 
 #include <apr_hash.h>
 #include <apr_strings.h>
@@ -328,8 +329,8 @@ static const known_t *known_directory(sl_watch_t *watch, int item, const char *p
     return known->descriptor < 0 ? NULL : known;
 }
 
-/* The last step of a walk whose others need not be made. */
-static void follow_last(sl_watch_t *watch, int item, const known_t *known, const char *name)
+/* The last step of a walk whose others need not be made. Returns the file's stamp; 0: nobody looked at it. */
+static apr_uint64_t follow_last(sl_watch_t *watch, int item, const known_t *known, const char *name)
 {
     struct stat info;
     walk_t walk;
@@ -338,15 +339,18 @@ static void follow_last(sl_watch_t *watch, int item, const known_t *known, const
     join(watch, key_of(known->descriptor, name), item);
     if (known->is_remote)
         watch->items[item].is_blind = 1;
-    if (length >= (int)sizeof(walk.at) || lstat(walk.at, &info) != 0 || S_ISREG(info.st_mode))
-        return;
+    if (length >= (int)sizeof(walk.at) || lstat(walk.at, &info) != 0)
+        return 0;
+    if (S_ISREG(info.st_mode))
+        return sl_file_stamp(&info);
     memcpy(walk.at, known->at, strlen(known->at) + 1);
     memcpy(walk.left, name, strlen(name) + 1);
     walk.links = 0;
     go_on(watch, item, &walk);
+    return 0;
 }
 
-static void follow_new(sl_watch_t *watch, int item, const char *path)
+static apr_uint64_t follow_new(sl_watch_t *watch, int item, const char *path)
 {
     const char *end = strrchr(path, '/');
     const known_t *known = end && end != path && end[1] && strlen(path) < PATH_MAX && strlen(end) <= NAME_MAX
@@ -354,9 +358,9 @@ static void follow_new(sl_watch_t *watch, int item, const char *path)
                                : NULL;
 
     if (known && strcmp(end + 1, ".") && strcmp(end + 1, ".."))
-        follow_last(watch, item, known, end + 1);
-    else
-        follow(watch, item, path);
+        return follow_last(watch, item, known, end + 1);
+    follow(watch, item, path);
+    return 0;
 }
 
 /* Links may lead elsewhere now. */
@@ -417,10 +421,19 @@ void sl_watch_follow(sl_watch_t *watch, int item)
         follow(watch, item, paths[i]);
 }
 
-static void follow_all_new(sl_watch_t *watch, int item)
+static apr_uint64_t follow_all_new(sl_watch_t *watch, int item)
 {
-    for (int i = 0; watch->fd >= 0 && watch->items[item].paths[i]; i++)
-        follow_new(watch, item, watch->items[item].paths[i]);
+    const char *const *paths = watch->items[item].paths;
+    apr_uint64_t stamps = SL_FILE_STAMPS;
+    int is_seen = watch->fd >= 0;
+
+    for (int i = 0; watch->fd >= 0 && paths[i]; i++) {
+        apr_uint64_t stamp = follow_new(watch, item, paths[i]);
+
+        is_seen = is_seen && stamp;
+        stamps = sl_file_stamp_add(stamps, stamp);
+    }
+    return is_seen ? stamps : 0;
 }
 
 #else
@@ -438,15 +451,16 @@ void sl_watch_follow(sl_watch_t *watch, int item)
     (void)item;
 }
 
-static void follow_all_new(sl_watch_t *watch, int item)
+static apr_uint64_t follow_all_new(sl_watch_t *watch, int item)
 {
     (void)watch;
     (void)item;
+    return 0;
 }
 
 #endif
 
-void sl_watch_add(sl_watch_t *watch, int item, const char *const *paths)
+apr_uint64_t sl_watch_add(sl_watch_t *watch, int item, const char *const *paths)
 {
     int count = 0;
 
@@ -454,26 +468,10 @@ void sl_watch_add(sl_watch_t *watch, int item, const char *const *paths)
         count++;
     watch->items[item].paths = apr_pcalloc(watch->pool, sizeof(*paths) * ((apr_size_t)count + 1));
     memcpy(watch->items[item].paths, paths, sizeof(*paths) * (apr_size_t)count);
-    follow_all_new(watch, item);
+    return follow_all_new(watch, item);
 }
 
 /* ---- what files look like ---- */
-
-static apr_uint64_t mix(apr_uint64_t stamp, apr_uint64_t number)
-{
-    return sl_hash(stamp, &number, sizeof(number));
-}
-
-static apr_uint64_t mix_file(apr_uint64_t stamp, const struct stat *info)
-{
-    stamp = mix(stamp, (apr_uint64_t)info->st_dev);
-    stamp = mix(stamp, (apr_uint64_t)info->st_ino);
-    stamp = mix(stamp, (apr_uint64_t)info->st_size);
-    stamp = mix(stamp, (apr_uint64_t)info->st_mtim.tv_sec);
-    stamp = mix(stamp, (apr_uint64_t)info->st_mtim.tv_nsec);
-    stamp = mix(stamp, (apr_uint64_t)info->st_ctim.tv_sec);
-    return mix(stamp, (apr_uint64_t)info->st_ctim.tv_nsec);
-}
 
 /* In no order, for directories have none. */
 static apr_uint64_t stamp_directory(const char *path)
@@ -489,7 +487,7 @@ static apr_uint64_t stamp_directory(const char *path)
         if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
             continue;
         if (fstatat(dirfd(directory), entry->d_name, &info, 0) == 0)
-            stamp = mix_file(stamp, &info);
+            stamp = sl_file_stamp_add(stamp, sl_file_stamp(&info));
         sum += stamp;
     }
     if (directory)
@@ -499,17 +497,15 @@ static apr_uint64_t stamp_directory(const char *path)
 
 apr_uint64_t sl_watch_stamp(const char *const *paths)
 {
-    apr_uint64_t stamp = SL_HASH_START;
+    apr_uint64_t stamps = SL_FILE_STAMPS;
     struct stat info;
 
     for (int i = 0; i < SL_WATCH_PATHS && paths[i]; i++) {
-        if (stat(paths[i], &info) != 0) {
-            stamp = mix(stamp, 1);
-            continue;
-        }
-        stamp = mix_file(stamp, &info);
-        if (S_ISDIR(info.st_mode))
-            stamp = mix(stamp, stamp_directory(paths[i]));
+        int is_there = stat(paths[i], &info) == 0;
+
+        stamps = sl_file_stamp_add(stamps, sl_file_stamp(is_there ? &info : NULL));
+        if (is_there && S_ISDIR(info.st_mode))
+            stamps = sl_file_stamp_add(stamps, stamp_directory(paths[i]));
     }
-    return stamp;
+    return stamps;
 }

@@ -16,8 +16,9 @@ typedef struct sl_watch_t sl_watch_t;
 
 /* `pool`: of the process. Without `use_events` nothing but the clock tells. */
 sl_watch_t *sl_watch_make(apr_pool_t *pool, int items, int use_events);
-/* NULL ends the paths early. Absolute paths; borrowed. A directory stands for all that is in it. */
-void sl_watch_add(sl_watch_t *watch, int item, const char *const *paths);
+/* NULL ends the paths early. Absolute paths; borrowed. A directory stands for all that is in it. Returns the stamp of
+ * the files (as sl_watch_stamp()), looked at when they were watched already; 0: somebody has to look yet. */
+apr_uint64_t sl_watch_add(sl_watch_t *watch, int item, const char *const *paths);
 /* To be polled for reading; -1: there is none. */
 int sl_watch_fd(const sl_watch_t *watch);
 
@@ -29,7 +30,8 @@ void sl_watch_follow(sl_watch_t *watch, int item);
 /* Must this item be looked at from time to time? */
 int sl_watch_is_blind(const sl_watch_t *watch, int item);
 
-/* What the files look like (device, inode, size, times); another number if that has changed. Any process. */
+/* The stamps of the files (base/file_stamp) in their order; that of a directory is followed by one for all that is in
+ * it. Any process. */
 apr_uint64_t sl_watch_stamp(const char *const *paths);
 
 #endif

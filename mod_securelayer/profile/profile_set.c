@@ -4,6 +4,8 @@
 #include <apr_hash.h>
 #include <apr_strings.h>
 
+#define RECENT 8
+
 struct sl_profile_set_t {
     apr_pool_t *pool;
     apr_hash_t *by_digest; /* text -> sl_profile_t *, or &broken */
@@ -12,6 +14,12 @@ struct sl_profile_set_t {
     sl_profile_prepare_t prepare;
     int apart;
     int weight; /* of the rows that count */
+    /* Those asked for last: most hosts have the settings of another one. */
+    struct {
+        const sl_settings_t *settings;
+        sl_profile_t *profile;
+    } recent[RECENT];
+    int next_recent;
     sl_profile_t *(*compile)(const sl_settings_t *settings, const char *host, apr_int64_t now,
                              sl_profile_prepare_t prepare, apr_hash_t *trusts, apr_pool_t *scratch,
                              sl_problems_t *problems);
@@ -36,14 +44,13 @@ static apr_status_t release_all(void *baton)
 
 sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare)
 {
-    sl_profile_set_t *set = apr_palloc(pool, sizeof(*set));
+    sl_profile_set_t *set = apr_pcalloc(pool, sizeof(*set));
 
     set->pool = pool;
     set->by_digest = apr_hash_make(pool);
     set->trusts = apr_hash_make(pool);
     set->now = now;
     set->prepare = prepare;
-    set->apart = 0;
     set->weight = SL_IN_PROFILE;
     set->compile = sl_profile_new;
     apr_pool_cleanup_register(pool, set, release_all, apr_pool_cleanup_null);
@@ -59,8 +66,24 @@ sl_profile_set_t *sl_profile_set_make_client(apr_pool_t *pool, apr_int64_t now, 
     return set;
 }
 
-sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
-                                 apr_pool_t *scratch, sl_problems_t *problems)
+static sl_profile_t *find_recent(const sl_profile_set_t *set, const sl_settings_t *settings)
+{
+    for (int i = 0; i < RECENT && !set->apart; i++) {
+        if (set->recent[i].settings && sl_settings_is_alike(set->recent[i].settings, settings, set->weight))
+            return set->recent[i].profile;
+    }
+    return NULL;
+}
+
+static void keep_recent(sl_profile_set_t *set, const sl_settings_t *settings, sl_profile_t *profile)
+{
+    set->recent[set->next_recent].settings = settings;
+    set->recent[set->next_recent].profile = profile;
+    set->next_recent = (set->next_recent + 1) % RECENT;
+}
+
+static sl_profile_t *find_or_make(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
+                                  apr_pool_t *scratch, sl_problems_t *problems)
 {
     const char *digest = sl_settings_digest(settings, set->weight, scratch);
     sl_profile_t *profile;
@@ -72,6 +95,18 @@ sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *set
         profile =
             set->compile(settings, host, set->now, set->prepare, set->apart ? NULL : set->trusts, scratch, problems);
         apr_hash_set(set->by_digest, apr_pstrdup(set->pool, digest), APR_HASH_KEY_STRING, profile ? profile : &broken);
+    }
+    return profile ? profile : &broken;
+}
+
+sl_profile_t *sl_profile_set_get(sl_profile_set_t *set, const sl_settings_t *settings, const char *host,
+                                 apr_pool_t *scratch, sl_problems_t *problems)
+{
+    sl_profile_t *profile = find_recent(set, settings);
+
+    if (!profile) {
+        profile = find_or_make(set, settings, host, scratch, problems);
+        keep_recent(set, settings, profile);
     }
     return profile == &broken ? NULL : profile;
 }

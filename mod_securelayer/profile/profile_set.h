@@ -8,7 +8,7 @@
 typedef struct sl_profile_set_t sl_profile_set_t;
 
 sl_profile_set_t *sl_profile_set_make(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare);
-/* The same of profiles for the side that connects to backends; settings live as long as `pool`. */
+/* The same of profiles for the side that connects to backends. Of both: settings live as long as `pool`. */
 sl_profile_set_t *sl_profile_set_make_client(apr_pool_t *pool, apr_int64_t now, sl_profile_prepare_t prepare);
 /* The profile for these settings, compiled if it is the first time they are seen; NULL if they do not compile (told in
  * `problems` once per distinct settings). The reference stays the set's. */

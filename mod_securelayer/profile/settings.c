@@ -234,6 +234,50 @@ static int counts(int row, int weight)
     return rows[row].weight & weight && !(weight & SL_NOT_OF_SECTIONS && rows[row].where & SL_DIR);
 }
 
+/* The next one from `*at` on that says something about rows of `weight`; NULL: none does. */
+static const sl_setting_t *next_of(const sl_settings_t *settings, int weight, int *at)
+{
+    while (*at < settings->set->nelts) {
+        const sl_setting_t *setting = &APR_ARRAY_IDX(settings->set, (*at)++, sl_setting_t);
+
+        if (counts((int)setting->row, weight) || setting->row == SL_POLICY)
+            return setting;
+    }
+    return NULL;
+}
+
+static int is_same_text(const char *a, const char *b)
+{
+    return a == b || (a && b && !strcmp(a, b));
+}
+
+static int is_same(const sl_setting_t *a, const sl_setting_t *b)
+{
+    if (a == b)
+        return 1;
+    if (!a || !b || a->row != b->row || a->number != b->number || a->count != b->count)
+        return 0;
+    for (int i = 0; i < a->count; i++) {
+        if (!is_same_text(a->values[i].text, b->values[i].text))
+            return 0;
+    }
+    return 1;
+}
+
+int sl_settings_is_alike(const sl_settings_t *a, const sl_settings_t *b, int weight)
+{
+    const sl_setting_t *of_a, *of_b;
+    int at_a = 0, at_b = 0;
+
+    do {
+        of_a = next_of(a, weight, &at_a);
+        of_b = next_of(b, weight, &at_b);
+        if (!is_same(of_a, of_b))
+            return 0;
+    } while (of_a);
+    return 1;
+}
+
 const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool)
 {
     const char *digest = "";

@@ -116,7 +116,10 @@ const sl_row_t *sl_row(sl_row_id_t id);
 
 typedef struct sl_value_t {
     const char *text;  /* argument: path made absolute, cipher list, "Name\tvalue" for SSLOpenSSLConfCmd */
-    const void *made;  /* SL_KIND_EXPRESSION: what the host made of the text; not looked at here */
+    union {
+        const void *made;   /* SL_KIND_EXPRESSION: what the host made of the text; not looked at here */
+        apr_uint64_t stamp; /* paths: of the file when the line was read (base/file_stamp); 0: nobody looked */
+    };
     sl_origin_t origin;
 } sl_value_t;
 
@@ -164,6 +167,8 @@ long sl_settings_number(const sl_settings_t *settings, sl_row_id_t row);
 const char *sl_settings_text(const sl_settings_t *settings, sl_row_id_t row);
 /* One text that is equal for records whose rows of `weight` (any of the bits) have the same effective values. */
 const char *sl_settings_digest(const sl_settings_t *settings, int weight, apr_pool_t *pool);
+/* Quicker: is the same set for the rows of `weight`? Then the digests are equal; they may be so without. */
+int sl_settings_is_alike(const sl_settings_t *a, const sl_settings_t *b, int weight);
 /* The name of the first row of `weight` whose effective value differs; NULL if none does. */
 const char *sl_settings_difference(const sl_settings_t *a, const sl_settings_t *b, int weight, apr_pool_t *pool);
 

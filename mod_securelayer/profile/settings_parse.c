@@ -1,12 +1,12 @@
 /* Arguments of directives into settings.  One reader per kind; httpd/directives splits the line and calls. */
 #include "profile/settings.h"
 
+#include "base/file_stamp.h"
 #include "crypto/key_uri.h"
 #include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
 #include "profile/conf_cmd.h"
 
-#include <apr_file_info.h>
 #include <apr_lib.h>
 #include <apr_strings.h>
 #include <apr_uri.h>
@@ -15,6 +15,7 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 typedef struct sl_arguments_t {
     sl_settings_t *settings;
@@ -48,9 +49,8 @@ static void add_value(const sl_arguments_t *in, sl_setting_t *setting, const cha
 
     if (setting->count)
         memcpy(values, setting->values, sizeof(*values) * (apr_size_t)setting->count);
-    values[setting->count].text = text ? apr_pstrdup(in->settings->pool, text) : NULL;
-    values[setting->count].made = NULL;
-    values[setting->count].origin = *in->origin;
+    values[setting->count] =
+        (sl_value_t){.text = text ? apr_pstrdup(in->settings->pool, text) : NULL, .origin = *in->origin};
     setting->values = values;
     setting->count++;
 }
@@ -217,33 +217,38 @@ static int is_absolute(const char *path)
     return *path == '/' && !strstr(path, "/.") && !strstr(path, "//");
 }
 
-/* Makes the path absolute and looks whether it is what the directive wants. `*path` is set in any case. */
-static apr_status_t check_path(const sl_arguments_t *in, const char *word, apr_filetype_e type, const char **path)
+typedef struct sl_found_t {
+    const char *path;   /* absolute */
+    apr_uint64_t stamp; /* 0: nobody looked */
+} sl_found_t;
+
+/* Makes the path absolute and looks whether it is what the directive wants. `found` is filled in in any case. */
+static apr_status_t check_path(const sl_arguments_t *in, const char *word, mode_t type, sl_found_t *found)
 {
-    apr_finfo_t info;
+    struct stat info;
     apr_status_t rv;
     char *merged = NULL, text[120];
 
-    *path = word;
+    *found = (sl_found_t){word, 0};
     if (!in->root)
         return APR_SUCCESS;
     if (!is_absolute(word)) {
         rv = apr_filepath_merge(&merged, in->root, word, APR_FILEPATH_TRUENAME, in->settings->pool);
         if (!merged)
             return wrong_path(in, rv, word, "is no usable path");
-        *path = merged;
+        found->path = merged;
     }
-    rv = apr_stat(&info, *path, APR_FINFO_TYPE | APR_FINFO_SIZE, in->settings->pool);
-    if (rv != APR_SUCCESS && rv != APR_INCOMPLETE)
-        return wrong_path(in, rv, *path, apr_strerror(rv, text, sizeof(text)));
-    if (info.filetype != type)
-        return wrong_path(in, APR_EINVAL, *path, type == APR_DIR ? "is no directory" : "is no regular file");
-    if (type == APR_REG && info.size == 0)
-        return wrong_path(in, APR_EINVAL, *path, "is empty");
+    rv = stat(found->path, &info) == 0 ? APR_SUCCESS : errno;
+    found->stamp = sl_file_stamp(rv == APR_SUCCESS ? &info : NULL);
+    if (rv != APR_SUCCESS)
+        return wrong_path(in, rv, found->path, apr_strerror(rv, text, sizeof(text)));
+    if ((info.st_mode & S_IFMT) != type)
+        return wrong_path(in, APR_EINVAL, found->path, type == S_IFDIR ? "is no directory" : "is no regular file");
+    if (type == S_IFREG && info.st_size == 0)
+        return wrong_path(in, APR_EINVAL, found->path, "is empty");
     return APR_SUCCESS;
 }
 
-/* The path is kept also when nothing is there: certificates and keys belong together by their position. */
 /* The URI of a token's object, or the row's word for what stands in no file of its own. */
 static int is_other_place(const sl_arguments_t *in, const char *path)
 {
@@ -252,31 +257,31 @@ static int is_other_place(const sl_arguments_t *in, const char *path)
     return in->row->words && !strcasecmp(in->row->words, path);
 }
 
-static apr_status_t read_path(const sl_arguments_t *in, apr_filetype_e type)
+/* The path is kept also when nothing is there: certificates and keys belong together by their position. */
+static apr_status_t read_path(const sl_arguments_t *in, mode_t type)
 {
-    const char *path;
+    sl_found_t found;
+    sl_setting_t *setting;
     apr_status_t rv = want_text(in, 1, 1);
 
     if (rv != APR_SUCCESS)
         return rv;
-    path = in->words[0];
-    if (!is_other_place(in, path))
-        rv = check_path(in, path, type, &path);
-    if (in->row->kind == SL_KIND_FILES)
-        set_another(in, path);
-    else
-        set_only(in, in->row->id, 0, path);
+    found = (sl_found_t){in->words[0], 0};
+    if (!is_other_place(in, found.path))
+        rv = check_path(in, found.path, type, &found);
+    setting = in->row->kind == SL_KIND_FILES ? set_another(in, found.path) : set_only(in, in->row->id, 0, found.path);
+    setting->values[setting->count - 1].stamp = found.stamp;
     return rv;
 }
 
 static apr_status_t read_file(const sl_arguments_t *in)
 {
-    return read_path(in, APR_REG);
+    return read_path(in, S_IFREG);
 }
 
 static apr_status_t read_dir(const sl_arguments_t *in)
 {
-    return read_path(in, APR_DIR);
+    return read_path(in, S_IFDIR);
 }
 
 /* ---- pass phrases and the library ---- */
@@ -285,6 +290,7 @@ static apr_status_t read_dialog(const sl_arguments_t *in)
 {
     apr_status_t rv = want_text(in, 1, 1);
     const char *word = in->words[0], *text = NULL;
+    sl_found_t found;
 
     if (rv != APR_SUCCESS)
         return rv;
@@ -295,8 +301,8 @@ static apr_status_t read_dialog(const sl_arguments_t *in)
         text = word;
     }
     else if (!strncmp(word, "exec:", 5) && word[5]) {
-        rv = check_path(in, word + 5, APR_REG, &text);
-        text = apr_pstrcat(in->settings->pool, "exec:", text, NULL);
+        rv = check_path(in, word + 5, S_IFREG, &found);
+        text = apr_pstrcat(in->settings->pool, "exec:", found.path, NULL);
     }
     if (!text)
         return wrong(in, "knows builtin, exec:path and |program, not '%s'", word);
@@ -492,7 +498,7 @@ static apr_status_t read_ciphers(const sl_arguments_t *in)
 static apr_status_t read_conf_cmd(const sl_arguments_t *in)
 {
     apr_status_t rv = want_text(in, 2, 2);
-    const char *value;
+    sl_found_t value;
     int type;
 
     if (rv != APR_SUCCESS)
@@ -503,11 +509,11 @@ static apr_status_t read_conf_cmd(const sl_arguments_t *in)
         sl_problem_advise(in->why, "The manual page SSL_CONF_cmd(3) lists them");
         return APR_EINVAL;
     }
-    value = in->words[1];
+    value = (sl_found_t){in->words[1], 0};
     if (type == SSL_CONF_TYPE_FILE || type == SSL_CONF_TYPE_DIR)
-        rv = check_path(in, in->words[1], type == SSL_CONF_TYPE_DIR ? APR_DIR : APR_REG, &value);
+        rv = check_path(in, in->words[1], type == SSL_CONF_TYPE_DIR ? S_IFDIR : S_IFREG, &value);
     if (rv == APR_SUCCESS)
-        set_another(in, apr_pstrcat(in->settings->pool, in->words[0], "\t", value, NULL));
+        set_another(in, apr_pstrcat(in->settings->pool, in->words[0], "\t", value.path, NULL));
     return rv;
 }
 

@@ -266,6 +266,41 @@ static void a_keeper_knows_what_the_one_before_has_done(void **state)
     unlink(t->path);
 }
 
+#define MANY 100 /* beyond those whose way is walked one by one */
+
+/* With events: what is known of a file from the time it is watched is not asked for again. */
+static void of_many_files_in_a_directory_those_that_changed_are_taken(void **state)
+{
+    setup_t *t = make(*state);
+    setup_t *many = apr_pcalloc(*state, sizeof(*many) * MANY);
+
+    for (int i = 0; i < MANY; i++) {
+        snprintf(many[i].path, sizeof(many[i].path), "%.60s%02d", t->path, i);
+        write_file(&many[i], "first");
+        many[i].is_news = 1;
+        many[i].item = t->item;
+        many[i].item.baton = &many[i];
+        many[i].item.paths[0] = many[i].path;
+        many[i].item.stamp = sl_watch_stamp(many[i].item.paths);
+        APR_ARRAY_PUSH(t->items, sl_reload_item_t *) = &many[i].item;
+    }
+    write_file(&many[80], "second"); /* before there is a keeper */
+    write_file(&many[90], "second");
+    t->job = sl_reload_job_make(*state, t->items, t->states, SL_RELOAD_BY_EVENTS);
+    t->job->begin(t->job, &t->loop);
+    pass(t, 3);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(many[i].loads, i == 80 || i == 90);
+    write_file(&many[85], "second");
+    t->job->run(t->job, &t->loop); /* the event is there */
+    pass(t, 3);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(many[i].loads, i == 80 || i == 85 || i == 90);
+    for (int i = 0; i < MANY; i++)
+        unlink(many[i].path);
+    unlink(t->path);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_change_is_taken_once),
     UNIT_TEST(what_changes_while_it_is_read_is_another_change),
@@ -273,6 +308,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(half_of_a_change_waits_for_its_time_whatever_the_clock_says),
     UNIT_TEST(what_was_refused_is_tried_again_as_it_is),
     UNIT_TEST(a_keeper_knows_what_the_one_before_has_done),
+    UNIT_TEST(of_many_files_in_a_directory_those_that_changed_are_taken),
 };
 
 UNIT_MAIN(tests)

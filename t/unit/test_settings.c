@@ -2,7 +2,9 @@
  * row's rule; records are equal when what they stand for is. */
 #include "unit.h"
 
+#include "base/file_stamp.h"
 #include "material.h"
+#include "keeper/watch.h"
 #include "profile/conf_cmd.h"
 #include "profile/policy.h"
 #include "profile/settings.h"
@@ -715,6 +717,53 @@ static void equal_settings_have_equal_digests(void **state)
     assert_string_equal(digest(a), digest(b));
 }
 
+static int is_alike(const sl_settings_t *a, const sl_settings_t *b)
+{
+    int is = sl_settings_is_alike(a, b, SL_IN_PROFILE);
+
+    assert_int_equal(sl_settings_is_alike(b, a, SL_IN_PROFILE), is);
+    if (is)
+        assert_string_equal(digest(a), digest(b));
+    return is;
+}
+
+static void what_sets_the_same_is_alike(void **state)
+{
+    sl_settings_t *a = sl_settings_make(*state), *b = sl_settings_make(*state);
+
+    assert_true(is_alike(a, b));
+    set(a, SL_HANDSHAKE_TIMEOUT, "20"); /* no part of a profile */
+    assert_true(is_alike(a, b));
+    set(a, SL_VERIFY_DEPTH, "3");
+    assert_false(is_alike(a, b));
+    set(b, SL_VERIFY_DEPTH, "4");
+    assert_false(is_alike(a, b));
+    set(b, SL_VERIFY_DEPTH, "3");
+    assert_true(is_alike(a, b));
+    set(a, SL_CIPHERS, "AES128-SHA");
+    set(b, SL_CIPHERS, "AES256-SHA");
+    assert_false(is_alike(a, b));
+    set(b, SL_CIPHERS, "AES128-SHA");
+    assert_true(is_alike(a, b));
+    set(b, SL_POLICY, "modern"); /* what is not set comes from it */
+    assert_false(is_alike(a, b));
+}
+
+static void a_file_is_stamped_when_its_line_is_read(void **state)
+{
+    const char *path;
+    sl_settings_t *settings;
+
+    make_root(*state);
+    path = in_root(*state, "file.pem");
+    settings = with(*state, SL_CERTIFICATE_FILE, path);
+    assert_true(sl_watch_stamp((const char *const[]){path, NULL}) ==
+                sl_file_stamp_add(SL_FILE_STAMPS, sl_settings_get(settings, SL_CERTIFICATE_FILE)->values[0].stamp));
+    root = NULL;
+    settings = with(*state, SL_CERTIFICATE_FILE, path);
+    assert_true(sl_settings_get(settings, SL_CERTIFICATE_FILE)->values[0].stamp == 0); /* nobody looked */
+}
+
 static void a_difference_is_named(void **state)
 {
     sl_settings_t *a = sl_settings_make(*state), *b = sl_settings_make(*state);
@@ -814,6 +863,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(the_policy_fills_what_is_not_set),
     UNIT_TEST(unset_rows_have_their_initial_value),
     UNIT_TEST(equal_settings_have_equal_digests),
+    UNIT_TEST(what_sets_the_same_is_alike),
+    UNIT_TEST(a_file_is_stamped_when_its_line_is_read),
     UNIT_TEST(a_difference_is_named),
     UNIT_TEST(each_row_of_a_profile_changes_its_digest),
     UNIT_TEST(two_texts_are_not_one),

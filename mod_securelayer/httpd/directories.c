@@ -101,6 +101,7 @@ apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_
     if (rv != APR_SUCCESS)
         return rv;
     apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
+    sl_keeper_hooks_board()->directories = sl_directory_board_section(board);
     directory = sl_directory_make(pool, board);
     sl_keeper_hooks_add(pool, SL_KEEPER,
                         sl_directory_job_make(pool, board, paths, (int)sl_settings_number(settings, SL_RELOAD)));

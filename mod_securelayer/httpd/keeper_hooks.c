@@ -106,8 +106,10 @@ static void live(sl_process_t *helper)
 #ifdef __linux__
     prctl(PR_SET_NAME, helper->name);
 #endif
-    if (helper->drops_rights)
+    if (helper->drops_rights) {
         sl_remembered_phrases_forget();
+        sl_board_only_read(&board, 1);
+    }
     if (helper->drops_rights && ap_run_drop_privileges(loop.pool, helper->server) != OK)
         _exit(1);
     sl_loop_catch_signals(&loop);
@@ -296,9 +298,18 @@ static int start_lacking(apr_pool_t *pool, server_rec *s)
     return DECLINED;
 }
 
+/* Whoever takes a child over must not be able to write what processes with root's rights read. */
+static void child_init(apr_pool_t *pool, server_rec *s)
+{
+    (void)pool;
+    (void)s;
+    sl_board_only_read(&board, 0);
+}
+
 void sl_keeper_hooks_register(apr_pool_t *pool)
 {
     (void)pool;
+    ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
     ap_hook_monitor(start_lacking, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(start_all, NULL, NULL, APR_HOOK_REALLY_LAST);
 }

@@ -9,13 +9,11 @@
 #include "httpd/module_config.h"
 
 static apr_array_header_t *items; /* of sl_reload_item_t *; NULL: none */
-static sl_section_t *states;
 
 static apr_status_t forget(void *unused)
 {
     (void)unused;
     items = NULL;
-    states = NULL;
     return APR_SUCCESS;
 }
 
@@ -45,21 +43,22 @@ sl_reload_item_t *sl_reload_add(apr_pool_t *pool)
 apr_status_t sl_reload_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
 {
     long interval = interval_of(main_server);
+    sl_section_t **states = &sl_keeper_hooks_board()->reload_states;
     apr_status_t rv;
 
     if (!items)
         return APR_SUCCESS;
-    rv = sl_section_make(&states, pool, items->nelts, sizeof(sl_reload_state_t), NULL, why);
+    rv = sl_section_make(states, pool, items->nelts, sizeof(sl_reload_state_t), NULL, why);
     if (rv == APR_SUCCESS)
         sl_keeper_hooks_add(
             pool, SL_KEEPER,
-            sl_reload_job_make(pool, items, states, interval < 0 ? SL_RELOAD_BY_EVENTS : (int)interval));
+            sl_reload_job_make(pool, items, *states, interval < 0 ? SL_RELOAD_BY_EVENTS : (int)interval));
     return rv;
 }
 
 const sl_section_t *sl_reload_states(void)
 {
-    return states;
+    return sl_keeper_hooks_board()->reload_states;
 }
 
 int sl_reload_count(void)

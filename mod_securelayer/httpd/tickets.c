@@ -117,7 +117,7 @@ void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_
 /* Kept from the first start to the full stop: who got a ticket before a restart resumes after it. */
 static apr_status_t find_ring(sl_section_t **ring, sl_problem_t *why)
 {
-    static const char key[] = "securelayer ticket ring 1"; /* the last figure: of the memory's layout */
+    static const char key[] = "securelayer ticket ring 2"; /* the last figure: of its layout */
     void *kept = NULL;
     apr_status_t rv;
 
@@ -214,7 +214,7 @@ int sl_tickets_look(apr_int64_t *made, apr_int64_t *next)
     sl_ticket_ring_t ring;
     int count = 0;
 
-    if (section && sl_section_read(section, 0, &ring, sizeof(ring), NULL)) {
+    if (section && sl_ticket_job_read(section, 0, &ring)) {
         count = (int)ring.count;
         *made = ring.keys[0].made;
         *next = *made + rotates;
@@ -231,7 +231,7 @@ sl_ticket_found_t sl_tickets_find(const server_rec *s, const unsigned char *name
     sl_ticket_found_t found = SL_TICKET_NO_KEY;
     sl_ticket_ring_t ring;
 
-    if (section && sl_section_read(section, file < 0 ? 0 : file, &ring, sizeof(ring), NULL)) {
+    if (section && sl_ticket_job_read(section, file < 0 ? 0 : file, &ring)) {
         found = sl_ticket_ring_find(&ring, name, key);
         sl_ticket_ring_cleanse(&ring);
     }

@@ -4,7 +4,8 @@
  * keeper; staples: the courier; before those are started the parent), and any number of readers in all processes and
  * threads. A reader gets the bytes of one publication, whole, or nothing; it never waits, not even for a writer that
  * was killed in the middle. Entries may be found by a 32-byte key, fixed when the section is made.
- * The memory is kept out of core dumps. Pages of an entry that was never published cost nothing. */
+ * The memory is kept out of core dumps. Pages of an entry that was never published cost nothing, and of large entries
+ * (whole pages) what is published costs, and nothing of what was before. */
 #ifndef SL_KEEPER_BOARD_H
 #define SL_KEEPER_BOARD_H
 
@@ -25,6 +26,8 @@ typedef struct sl_board_t {
     sl_section_t *ticket_files; /* one entry a key file: an sl_ticket_ring_t; NULL if there are none */
     sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */
     sl_section_t *staple_states; /* for each of those an sl_staple_state_t */
+    sl_section_t *reload_states; /* one entry an item that is reloaded: an sl_reload_state_t; NULL if nothing is */
+    sl_section_t *directories; /* the identities of keeper/directory_board; NULL if there are no directories */
 } sl_board_t;
 
 /* `entries` entries of up to `size` bytes each. `keys`: `entries` distinct keys of SL_BOARD_KEY_SIZE bytes each, in any
@@ -47,14 +50,17 @@ const unsigned char *sl_section_key(const sl_section_t *section, int entry);
 /* The entry with that key; -1 if there is none. */
 int sl_section_find(const sl_section_t *section, const unsigned char *key);
 
-/* The writer: `bytes` are what readers get from now on. `length` 0 takes the entry back: readers get nothing.
+/* The writer: `bytes` are what readers get from now on; nothing is left in the memory of what was there before.
+ * `length` 0 takes the entry back: readers get nothing.
  * APR_ENOSPC if they are more than an entry holds; readers then keep what was there. */
 apr_status_t sl_section_publish(sl_section_t *section, int entry, const void *bytes, apr_size_t length)
     __attribute__((warn_unused_result));
 
-/* The writer: takes the entry back, and leaves none of the bytes that it had in the memory. Readers who are at it get
- * nothing, as from then on. */
-void sl_section_withdraw(sl_section_t *section, int entry);
+/* In a process that is no writer, before it has threads: from now on it can't write there, whatever becomes of it. In
+ * the process that made the section this does nothing. NULL is allowed. */
+void sl_section_only_read(sl_section_t *section);
+/* The same for all sections; `is_courier`: but for those of staples. */
+void sl_board_only_read(const sl_board_t *board, int is_courier);
 
 /* Rises with each publication; 0 before the first. One load: cheap enough for every connection. */
 apr_uint64_t sl_section_version(const sl_section_t *section, int entry);

@@ -134,6 +134,11 @@ apr_status_t sl_directory_board_make(sl_directory_board_t **made, apr_pool_t *po
     return APR_SUCCESS;
 }
 
+sl_section_t *sl_directory_board_section(const sl_directory_board_t *board)
+{
+    return board->section;
+}
+
 /* ---- entries ---- */
 
 int sl_directory_names(const char *names[SL_ENTRY_NAMES], char *room, const char *name)
@@ -330,9 +335,12 @@ int sl_directory_board_take(sl_directory_board_t *board, int *directory, char na
 
 void sl_directory_board_drop(sl_directory_board_t *board, int slot)
 {
+    apr_status_t rv;
+
     atomic_store_explicit(&board->tags[slot], 0, memory_order_release);
     atomic_store_explicit(&board->marks[slot], 0, memory_order_relaxed);
-    sl_section_withdraw(board->section, slot);
+    rv = sl_section_publish(board->section, slot, NULL, 0);
+    (void)rv; /* there is room for nothing */
 }
 
 int sl_directory_board_claim(sl_directory_board_t *board, const sl_entry_key_t *key)

@@ -53,6 +53,9 @@ typedef struct sl_entry_key_t {
 apr_status_t sl_directory_board_make(sl_directory_board_t **board, apr_pool_t *pool, int slots, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
+/* Where the identities are. */
+sl_section_t *sl_directory_board_section(const sl_directory_board_t *board);
+
 /* ---- in any process ---- */
 
 int sl_directory_board_slots(const sl_directory_board_t *board);

@@ -1,6 +1,7 @@
 /* A file of ticket keys into its ring on the board, in the keeper.  An item of reload_job, made by httpd/tickets. */
 #include "keeper/reload_tickets.h"
 
+#include "keeper/ticket_job.h"
 #include "resume/ticket_source.h"
 
 #include <apr_strings.h>
@@ -12,13 +13,12 @@ apr_status_t sl_reload_tickets(sl_reload_item_t *item, sl_loop_t *loop, sl_reloa
     const sl_reload_tickets_t *what = item->baton;
     sl_ticket_ring_t ring, old;
     apr_status_t rv = sl_ticket_source_read(&ring, what->path, loop->scratch, why);
-    apr_size_t length;
 
     (void)state;
     if (rv != APR_SUCCESS)
         return rv;
-    length = sl_section_read(what->rings, what->entry, &old, sizeof(old), NULL);
-    *news = length != sl_ticket_ring_size(&ring) || CRYPTO_memcmp(&old, &ring, length) != 0;
+    *news = !sl_ticket_job_read(what->rings, what->entry, &old) || old.count != ring.count ||
+            CRYPTO_memcmp(&old, &ring, sl_ticket_ring_size(&ring)) != 0;
     if (*news)
         rv = sl_section_publish(what->rings, what->entry, &ring, sl_ticket_ring_size(&ring));
     *said = apr_psprintf(loop->scratch, "%u keys", (unsigned)ring.count);

@@ -2,8 +2,6 @@
  * was. */
 #include "keeper/ticket_job.h"
 
-#include "resume/ticket_ring.h"
-
 #include <apr_strings.h>
 
 #define RETRY apr_time_from_sec(30)
@@ -13,6 +11,16 @@ typedef struct turn_t {
     apr_int64_t rotation, keep;
 } turn_t;
 
+int sl_ticket_job_read(const sl_section_t *tickets, int entry, sl_ticket_ring_t *ring)
+{
+    apr_size_t length = sl_section_read(tickets, entry, ring, sizeof(*ring), NULL);
+
+    if (sl_ticket_ring_is_whole(ring, length))
+        return 1;
+    ring->count = 0;
+    return 0;
+}
+
 apr_status_t sl_ticket_job_turn(sl_section_t *tickets, apr_int64_t now, apr_int64_t rotation, apr_int64_t keep,
                                 apr_int64_t *due, sl_problem_t *why)
 {
@@ -20,8 +28,7 @@ apr_status_t sl_ticket_job_turn(sl_section_t *tickets, apr_int64_t now, apr_int6
     int changed = 0;
     apr_status_t rv;
 
-    if (!sl_section_read(tickets, 0, &ring, sizeof(ring), NULL))
-        ring.count = 0;
+    (void)sl_ticket_job_read(tickets, 0, &ring);
     rv = sl_ticket_ring_turn(&ring, now, rotation, keep, &changed, why);
     if (rv == APR_SUCCESS && changed)
         rv = sl_section_publish(tickets, 0, &ring, sl_ticket_ring_size(&ring));

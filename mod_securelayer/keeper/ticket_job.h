@@ -4,6 +4,10 @@
 
 #include "keeper/board.h"
 #include "keeper/loop.h"
+#include "resume/ticket_ring.h"
+
+/* Copies the ring to `ring`; 0 if there is none, which is an empty one then. To be cleansed. Any process and thread. */
+int sl_ticket_job_read(const sl_section_t *tickets, int entry, sl_ticket_ring_t *ring);
 
 /* `rotation`: seconds from one key to the next; `keep`: seconds for which a key opens after its successor came. Made in
  * the parent, with a pool that lives as long as the keeper. */

@@ -86,6 +86,12 @@ apr_size_t sl_ticket_ring_size(const sl_ticket_ring_t *ring)
     return offsetof(sl_ticket_ring_t, keys) + ring->count * sizeof(ring->keys[0]);
 }
 
+int sl_ticket_ring_is_whole(const sl_ticket_ring_t *ring, apr_size_t length)
+{
+    return length >= offsetof(sl_ticket_ring_t, keys) && ring->count <= SL_TICKET_KEYS_MAX &&
+           length == sl_ticket_ring_size(ring);
+}
+
 /* A clock that was set back must not keep one key for years. */
 static int needs_key(const sl_ticket_ring_t *ring, apr_int64_t now, apr_int64_t rotation)
 {

@@ -43,6 +43,8 @@ void sl_ticket_ring_add(sl_ticket_ring_t *ring, const sl_ticket_key_t *key);
 int sl_ticket_ring_expire(sl_ticket_ring_t *ring, apr_int64_t now, apr_int64_t keep);
 /* Bytes of a ring that are in use: what there is to copy. */
 apr_size_t sl_ticket_ring_size(const sl_ticket_ring_t *ring);
+/* Are the `length` bytes that were copied to `ring` one? */
+int sl_ticket_ring_is_whole(const sl_ticket_ring_t *ring, apr_size_t length);
 /* When there is something to do (seconds since 1970): a new key is due every `rotation` seconds, an old one ends `keep`
  * seconds after it was replaced. A ring that is empty, or made by a clock that was ahead, is due now. */
 apr_int64_t sl_ticket_ring_due(const sl_ticket_ring_t *ring, apr_int64_t now, apr_int64_t rotation, apr_int64_t keep);

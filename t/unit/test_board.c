@@ -8,6 +8,8 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,26 +66,148 @@ static int is_in_shared_memory(const char *text)
     return found;
 }
 
-static void what_is_withdrawn_is_gone(void **state)
+/* Of the memory that `place` lies in; -1 if it is not mapped. */
+static int is_writable(const void *place)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned long from, until;
+    char line[512], rights[5];
+    int is = -1;
+
+    assert_non_null(maps);
+    while (is < 0 && fgets(line, sizeof(line), maps)) {
+        if (sscanf(line, "%lx-%lx %4s", &from, &until, rights) == 3 && (unsigned long)place >= from &&
+            (unsigned long)place < until)
+            is = rights[1] == 'w';
+    }
+    fclose(maps);
+    return is;
+}
+
+static void what_was_before_is_gone(void **state)
 {
     sl_section_t *section = make(*state, 2, 64, NULL);
     char text[65];
     apr_uint64_t version;
 
-    for (int places = 0; places < 2; places++)
-        assert_int_equal(sl_section_publish(section, 1, "a secret that is long", 21), APR_SUCCESS);
-    sl_section_withdraw(section, 1);
+    assert_int_equal(sl_section_publish(section, 1, "a secret that is long", 21), APR_SUCCESS);
+    assert_true(is_in_shared_memory("secret"));
+    assert_int_equal(sl_section_publish(section, 1, "short", 5), APR_SUCCESS);
+    assert_false(is_in_shared_memory("secret"));
+    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 5);
+    assert_int_equal(sl_section_publish(section, 1, "another long secret", 19), APR_SUCCESS);
+    assert_int_equal(sl_section_publish(section, 1, NULL, 0), APR_SUCCESS);
     assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 0);
     assert_int_equal(version, 4);
-    assert_int_equal(sl_section_publish(section, 1, "short", 5), APR_SUCCESS);
-    assert_int_equal(sl_section_read(section, 1, text, sizeof(text), &version), 5);
-    assert_int_equal(version, 5);
-    assert_false(is_in_shared_memory("a secret"));
-    assert_int_equal(sl_section_publish(section, 0, "another long secret", 19), APR_SUCCESS);
-    assert_true(is_in_shared_memory("secret"));
-    for (int places = 0; places < 2; places++)
-        assert_int_equal(sl_section_publish(section, 0, "short", 5), APR_SUCCESS);
     assert_false(is_in_shared_memory("secret"));
+    assert_false(is_in_shared_memory("short"));
+}
+
+/* Pages that the process has of shared memory, its own and that of others alike. */
+static long shared_pages(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    long all, resident, shared;
+
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%ld %ld %ld", &all, &resident, &shared), 3);
+    fclose(file);
+    return shared;
+}
+
+/* However often an entry is published, it costs the pages of what is published now. */
+static void what_was_before_costs_nothing(void **state)
+{
+    enum { ENTRIES = 2000, LARGE = 131072 };
+    sl_section_t *section = make(*state, ENTRIES, LARGE, NULL);
+    long before = shared_pages();
+
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < ENTRIES; i++)
+            assert_int_equal(sl_section_publish(section, i, "0123456789", 10), APR_SUCCESS);
+    }
+    assert_in_range(shared_pages() - before, ENTRIES, ENTRIES + ENTRIES / 8);
+}
+
+/* `attack`: what becomes of who tries. */
+static int child_that(sl_section_t *section, void (*attack)(sl_section_t *section))
+{
+    int status;
+    pid_t child = fork();
+
+    if (!child) {
+        sl_section_only_read(section);
+        attack(section);
+        _exit(0);
+    }
+    assert_true(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static void publish_all_the_same(sl_section_t *section)
+{
+    signal(SIGSEGV, SIG_DFL);
+    _exit(sl_section_publish(section, 0, "lies", 4) == APR_SUCCESS ? 1 : 2);
+}
+
+static void *first_map_of_securelayer(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "r");
+    unsigned long from = 0;
+    char line[512];
+    int found = 0;
+
+    while (maps && !found && fgets(line, sizeof(line), maps))
+        found = strstr(line, "memfd:securelayer") && sscanf(line, "%lx", &from) == 1;
+    if (maps)
+        fclose(maps);
+    return found ? (void *)from : NULL; /* NOLINT(performance-no-int-to-ptr) */
+}
+
+static void make_it_writable(sl_section_t *section)
+{
+    void *memory = first_map_of_securelayer();
+    char text[8];
+
+    if (!memory || sl_section_read(section, 0, text, sizeof(text), NULL) != 5 || memcmp(text, "truth", 5) != 0)
+        _exit(3);
+    if (is_writable(memory))
+        _exit(4);
+    if (mprotect(memory, 4096, PROT_READ | PROT_WRITE) == 0)
+        _exit(5);
+}
+
+static void who_only_reads_can_write_no_more(void **state)
+{
+    sl_section_t *section = make(*state, 1, 64, NULL);
+    char text[8];
+    int status;
+
+    assert_int_equal(sl_section_publish(section, 0, "truth", 5), APR_SUCCESS);
+    status = child_that(section, publish_all_the_same);
+    assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) > 2); /* sanitizers exit */
+    assert_int_equal(child_that(section, make_it_writable), 0);
+    assert_int_equal(sl_section_read(section, 0, text, sizeof(text), NULL), 5);
+    assert_memory_equal(text, "truth", 5);
+    sl_section_only_read(section); /* who made it stays its writer */
+    assert_int_equal(sl_section_publish(section, 0, "news", 4), APR_SUCCESS);
+}
+
+/* A process with more rights reads what one with fewer could have written. */
+static void lengths_in_the_memory_are_not_believed(void **state)
+{
+    sl_section_t *section = make(*state, 1, 64, NULL);
+    apr_uint64_t *memory = first_map_of_securelayer();
+    char text[256];
+
+    assert_non_null(memory);
+    assert_int_equal(sl_section_publish(section, 0, "truth", 5), APR_SUCCESS);
+    assert_true(memory[2] == 0 && memory[3] == 5); /* the lengths of both places */
+    memory[2] = memory[3] = APR_UINT64_C(1) << 40;
+    assert_int_equal(sl_section_read(section, 0, text, sizeof(text), NULL), 64);
+    assert_int_equal(sl_section_publish(section, 0, "truth", 5), APR_SUCCESS);
+    assert_int_equal(sl_section_publish(section, 0, "truth", 5), APR_SUCCESS);
+    assert_int_equal(sl_section_read(section, 0, text, sizeof(text), NULL), 5);
 }
 
 static void what_does_not_fit_changes_nothing(void **state)
@@ -210,7 +334,10 @@ static void a_writer_that_dies_spoils_nothing(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(entries_are_apart),
-    UNIT_TEST(what_is_withdrawn_is_gone),
+    UNIT_TEST(what_was_before_is_gone),
+    UNIT_TEST(what_was_before_costs_nothing),
+    UNIT_TEST(who_only_reads_can_write_no_more),
+    UNIT_TEST(lengths_in_the_memory_are_not_believed),
     UNIT_TEST(what_does_not_fit_changes_nothing),
     UNIT_TEST(entries_are_found_by_their_keys),
     UNIT_TEST(no_read_is_torn),

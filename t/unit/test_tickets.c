@@ -377,7 +377,25 @@ static void an_expired_certificate_ends_its_sessions(void **state)
     }
 }
 
+/* Of memory that others might have written to. */
+static void a_ring_is_whole_or_none(void **state)
+{
+    sl_ticket_ring_t ring;
+
+    (void)state;
+    memset(&ring, 0, sizeof(ring));
+    assert_true(sl_ticket_ring_is_whole(&ring, sl_ticket_ring_size(&ring)));
+    assert_false(sl_ticket_ring_is_whole(&ring, 0));
+    ring.count = 2;
+    assert_true(sl_ticket_ring_is_whole(&ring, sl_ticket_ring_size(&ring)));
+    assert_false(sl_ticket_ring_is_whole(&ring, sl_ticket_ring_size(&ring) - 1));
+    assert_false(sl_ticket_ring_is_whole(&ring, sizeof(ring)));
+    ring.count = SL_TICKET_KEYS_MAX + 1;
+    assert_false(sl_ticket_ring_is_whole(&ring, sl_ticket_ring_size(&ring)));
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT_TEST(a_ring_is_whole_or_none),
     UNIT_TEST(a_ring_turns_when_it_is_due),
     UNIT_TEST(old_keys_end),
     UNIT_TEST(a_full_ring_loses_its_oldest_key),

@@ -26,6 +26,7 @@
 #include "httpd/proxy_collect.h"
 #include "httpd/reload.h"
 #include "identity/identity_cache.h"
+#include "identity/replacement.h"
 #include "keeper/watch.h"
 #include "profile/profile_set.h"
 
@@ -45,19 +46,6 @@ typedef struct sl_collect_t {
     int ask_modules;
     int hosts;
 } sl_collect_t;
-
-static sl_identity_cache_t *find_cache(void)
-{
-    static const char key[] = "securelayer identity cache 3"; /* the last figure: of the records' layout */
-    void *cache = NULL;
-
-    apr_pool_userdata_get(&cache, key, ap_pglobal);
-    if (!cache) {
-        cache = sl_identity_cache_make(ap_pglobal);
-        apr_pool_userdata_set(cache, key, apr_pool_cleanup_null, ap_pglobal);
-    }
-    return cache;
-}
 
 /* ---- is TLS on? ---- */
 
@@ -186,16 +174,12 @@ static int add_from_modules(const sl_collect_t *in, server_rec *s, apr_array_hea
     return certificates->nelts - own;
 }
 
-/* A restart that finds the files broken, perhaps half written: who is served goes on being served. */
-static const sl_stored_t *use_the_last(sl_collect_t *in, const sl_source_t *source, sl_problem_t *why)
+static void tell_that_it_serves_on(sl_collect_t *in, sl_problem_t *why, const char *id)
 {
-    const sl_stored_t *stored = sl_identity_cache_last(in->cache, source, in->scratch);
-
-    if (!stored)
-        return NULL;
     why->log_id = "SL0004";
-    sl_problem_while(why, "the certificate that was loaded before keeps serving, as the new one can't");
-    return stored;
+    sl_problem_while(why, "the certificate that was served before keeps serving, as the new one can't");
+    sl_problem_while(why, "certificate of %s", id);
+    sl_problems_keep(in->problems, why, SL_PROBLEM_WARNING);
 }
 
 /* As mod_ssl names a host to programs that know its pass phrase. */
@@ -212,14 +196,58 @@ static void tell_of_closed_key(sl_collect_t *in, const sl_problem_t *why)
                     "was not looked into: it needs a pass phrase, and httpd -t does not ask for it");
 }
 
+/* Is there surely nothing that could be worse about it? */
+static int looks_fine(const sl_collect_t *in, const sl_stored_t *fresh, const apr_array_header_t *names)
+{
+    int is_fine = sl_stored_is_in_order(fresh, in->now);
+
+    for (int i = 0; is_fine && i < names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(names, i, const char *);
+        char host[SL_HOST_MAX + 1];
+
+        is_fine = !sl_text_host(host, name, strlen(name)) || sl_stored_covers(fresh, host);
+    }
+    return is_fine;
+}
+
+/* A restart takes nothing that the keeper would refuse: it may be no more than a log that was rotated. NULL: `fresh`
+ * may take the place of what was served before; else that, and what is wrong has been told. */
+static const sl_stored_t *better_one_before(sl_collect_t *in, const server_rec *s, const sl_wanted_t *wanted,
+                                            const sl_stored_t *fresh, const char *id)
+{
+    const sl_stored_t *before = sl_identity_cache_before(in->cache, &wanted->source, wanted->stamp, fresh, in->scratch);
+    apr_array_header_t *names;
+    sl_identity_t *old, *new;
+    sl_problem_t *why;
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!before)
+        return NULL;
+    names = sl_identities_names(s, in->scratch);
+    if (looks_fine(in, fresh, names))
+        return NULL;
+    why = sl_problems_new(in->problems, NULL);
+    old = sl_stored_get(before, SL_BLOB_ALL);
+    new = sl_stored_get(fresh, SL_BLOB_ALL);
+    if (old && new)
+        rv = sl_replacement_check(old, new, names, in->now, &wanted->source.origin, in->scratch, why);
+    sl_identity_release(old);
+    sl_identity_release(new);
+    if (rv == APR_SUCCESS)
+        return NULL;
+    tell_that_it_serves_on(in, why, id);
+    sl_identity_cache_want(in->cache, &wanted->source, before, in->scratch);
+    return before;
+}
+
 /* NULL if there is none; what is wrong has been told. */
-static const sl_stored_t *load_identity(sl_collect_t *in, const server_rec *s, const sl_wanted_t *wanted, int index,
+static const sl_stored_t *load_identity(sl_collect_t *in, const server_rec *s, sl_wanted_t *wanted, int index,
                                         const char *id)
 {
     const sl_source_t *source = &wanted->source;
     sl_problem_t *why = sl_problems_new(in->problems, NULL); /* the loader knows which directive is to blame */
     sl_question_t question = {.dialog = in->dialog, .host = host_for_dialog(in, s), .index = index};
-    const sl_stored_t *stored = NULL;
+    const sl_stored_t *stored = NULL, *before;
     apr_status_t rv = sl_identity_cache_load(in->cache, &stored, source, wanted->stamp, sl_dialog_ask, &question,
                                              in->scratch, in->problems, why);
 
@@ -228,12 +256,23 @@ static const sl_stored_t *load_identity(sl_collect_t *in, const server_rec *s, c
         tell_of_closed_key(in, why);
         return NULL;
     }
-    if (rv != APR_SUCCESS) {
-        stored = use_the_last(in, source, why);
-        sl_problem_while(why, "certificate of %s", id);
-        sl_problems_keep(in->problems, why, stored ? SL_PROBLEM_WARNING : SL_PROBLEM_ERROR);
+    if (rv == APR_SUCCESS) {
+        before = better_one_before(in, s, wanted, stored, id);
     }
-    return stored;
+    else {
+        before = sl_identity_cache_last(in->cache, source, in->scratch);
+        if (before) {
+            tell_that_it_serves_on(in, why, id);
+        }
+        else {
+            sl_problem_while(why, "certificate of %s", id);
+            sl_problems_keep(in->problems, why, SL_PROBLEM_ERROR);
+        }
+    }
+    if (!before)
+        return stored;
+    wanted->stamp = 0; /* the keeper looks at these files as at a change, and tells what becomes of them */
+    return before;
 }
 
 /* As in mod_ssl ServerName alone counts: an alias may be there for plain HTTP only. */
@@ -509,7 +548,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.dialog = make_dialog(&in, main_server, mode);
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
-    in.cache = find_cache();
+    in.cache = sl_identities_cache();
     in.supply = sl_identities_make(pool);
     in.reviewed = apr_hash_make(scratch);
     sl_broken_hosts_begin(pool);

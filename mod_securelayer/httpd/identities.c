@@ -2,8 +2,10 @@
 #include "httpd/identities.h"
 
 #include <http_config.h>
+#include <http_main.h>
 
 #include <apr_strings.h>
+#include <openssl/crypto.h>
 #include <unistd.h>
 
 #include "crypto/key_uri.h"
@@ -32,12 +34,60 @@ static apr_status_t forget(void *made)
     return APR_SUCCESS;
 }
 
+sl_identity_cache_t *sl_identities_cache(void)
+{
+    static const char key[] = "securelayer identity cache 4"; /* the last figure: of the records' layout */
+    void *cache = NULL;
+
+    apr_pool_userdata_get(&cache, key, ap_pglobal);
+    if (!cache) {
+        cache = sl_identity_cache_make(ap_pglobal);
+        apr_pool_userdata_set(cache, key, apr_pool_cleanup_null, ap_pglobal);
+    }
+    return cache;
+}
+
+static void offer_newest(int id, unsigned char *room, apr_pool_t *scratch)
+{
+    sl_reload_state_t state;
+    apr_size_t length = sl_section_read(sl_keeper_hooks_board()->identities, id, room, SL_IDENTITY_SIZE_MAX, NULL);
+
+    if (!length)
+        return;
+    sl_identities_state(id, &state);
+    sl_identity_cache_offer(sl_identities_cache(), &sl_identities_record(id)->source, state.refused ? 0 : state.stamp,
+                            room, length, scratch);
+    OPENSSL_cleanse(room, length);
+}
+
+/* Before the board goes: the next configuration may find files that can't be used, and what was taken while this one
+ * served is newer than what it began with. */
+static apr_status_t offer_all(void *made)
+{
+    unsigned char *room;
+    apr_pool_t *scratch;
+
+    if (supply != made || maker != getpid() || !sl_keeper_hooks_board()->identities)
+        return APR_SUCCESS;
+    room = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
+    for (int id = 0; room && id < sl_supply_count(supply); id++) {
+        if (!sl_supply_version(supply, id))
+            continue;
+        apr_pool_create(&scratch, NULL);
+        offer_newest(id, room, scratch);
+        apr_pool_destroy(scratch);
+    }
+    OPENSSL_free(room);
+    return APR_SUCCESS;
+}
+
 sl_supply_t *sl_identities_make(apr_pool_t *pool)
 {
     supply = sl_supply_make(pool);
     maker = getpid();
     records = apr_array_make(pool, 16, sizeof(sl_identity_record_t *));
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
+    apr_pool_pre_cleanup_register(pool, supply, offer_all);
     return supply;
 }
 
@@ -72,6 +122,14 @@ static void add_names(apr_array_header_t *to, const server_rec *host)
         if (APR_ARRAY_IDX(host->names, i, const char *))
             APR_ARRAY_PUSH(to, const char *) = APR_ARRAY_IDX(host->names, i, const char *);
     }
+}
+
+apr_array_header_t *sl_identities_names(const server_rec *host, apr_pool_t *pool)
+{
+    apr_array_header_t *names = apr_array_make(pool, 2, sizeof(const char *));
+
+    add_names(names, host);
+    return names;
 }
 
 static sl_identity_record_t *nth(int id)

@@ -4,10 +4,14 @@
 
 #include <httpd.h>
 
-#include "identity/source.h"
+#include "identity/identity_cache.h"
 #include "keeper/reload_state.h"
 #include "keeper/supply.h"
 
+/* In the parent: what was loaded before, by paths; outlives configurations. */
+sl_identity_cache_t *sl_identities_cache(void);
+/* ServerName and ServerAlias (no patterns) of a host: const char *, in `pool`. */
+apr_array_header_t *sl_identities_names(const server_rec *host, apr_pool_t *pool);
 /* In the parent, at the begin of each pass over the configuration. */
 sl_supply_t *sl_identities_make(apr_pool_t *pool);
 /* That of this configuration; in every process. NULL before the first one. */

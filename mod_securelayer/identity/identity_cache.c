@@ -25,7 +25,9 @@ typedef struct sl_cached_t {
     struct sl_cached_t *next;
     unsigned char paths[SHA256_DIGEST_LENGTH]; /* digest of those of the source, and of what else it says */
     apr_uint64_t stamp;                        /* what its files looked like */
-    sl_stored_t *stored;
+    sl_stored_t *stored; /* NULL: what was offered */
+    unsigned char *offered; /* an identity/blob in the vault; NULL once it is `stored` */
+    apr_size_t offered_length;
     sl_kept_warning_t *warnings;
     int wanted;
     int is_new; /* read in this pass, ahead of need */
@@ -147,24 +149,40 @@ static void drop(sl_identity_cache_t *cache, sl_cached_t *cached)
     }
     cache->records--;
     sl_stored_free(cached->stored, cache->vault);
+    sl_vault_drop(cache->vault, cached->offered, cached->offered_length);
     free(cached);
 }
 
-/* The newest one of the paths. */
-static sl_cached_t *find_last(sl_identity_cache_t *cache, const paths_t *paths)
+/* From that record on. */
+static sl_cached_t *next_of(sl_cached_t *cached, const paths_t *paths)
 {
-    sl_cached_t *cached = *bucket_of(cache, paths);
-
     while (cached && !is_of(cached, paths))
         cached = cached->next;
     return cached;
+}
+
+/* Makes of an offer what the others are; 0 if it can't be done. */
+static int take_offer(sl_identity_cache_t *cache, sl_cached_t *cached, apr_pool_t *scratch)
+{
+    sl_problem_t *why = sl_problem_make(scratch);
+    sl_identity_t *identity;
+
+    if (!cached->offered)
+        return cached->stored != NULL;
+    identity = sl_blob_decode(cached->offered, cached->offered_length, SL_BLOB_ALL);
+    cached->stored = identity ? sl_stored_new(identity, 0, cache->vault, why) : NULL;
+    sl_identity_release(identity);
+    sl_vault_drop(cache->vault, cached->offered, cached->offered_length);
+    cached->offered = NULL;
+    cached->stamp = 0; /* its files will be another record's */
+    return cached->stored != NULL;
 }
 
 static sl_cached_t *find(sl_identity_cache_t *cache, const paths_t *paths, apr_uint64_t stamp)
 {
     sl_cached_t *cached = *bucket_of(cache, paths);
 
-    while (cached && (cached->stamp != stamp || !is_of(cached, paths)))
+    while (cached && (cached->stamp != stamp || !cached->stored || !is_of(cached, paths)))
         cached = cached->next;
     return cached;
 }
@@ -264,15 +282,71 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
     return APR_SUCCESS;
 }
 
+/* ---- what was served before ---- */
+
+void sl_identity_cache_offer(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                             const unsigned char *bytes, apr_size_t length, apr_pool_t *scratch)
+{
+    paths_t paths = paths_of(source, scratch);
+    unsigned char *kept;
+    sl_cached_t *cached;
+
+    need_vault(cache);
+    kept = sl_vault_keep(cache->vault, bytes, length);
+    if (!kept)
+        return;
+    cached = keep(cache, &paths, stamp, NULL);
+    cache->read--;
+    cached->offered = kept;
+    cached->offered_length = length;
+}
+
+/* The newest one of the paths that can be used, but for `fresh`. */
+static sl_cached_t *find_usable(sl_identity_cache_t *cache, const paths_t *paths, const sl_stored_t *fresh,
+                                apr_pool_t *scratch)
+{
+    sl_cached_t *cached = next_of(*bucket_of(cache, paths), paths);
+
+    while (cached && ((fresh && cached->stored == fresh) || !take_offer(cache, cached, scratch)))
+        cached = next_of(cached->next, paths);
+    return cached;
+}
+
 const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch)
 {
     paths_t paths = paths_of(source, scratch);
-    sl_cached_t *cached = find_last(cache, &paths);
+    sl_cached_t *cached = find_usable(cache, &paths, NULL, scratch);
 
     if (!cached)
         return NULL;
     cache->known += !cached->wanted;
     return hand_out(cached);
+}
+
+const sl_stored_t *sl_identity_cache_before(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                                            const sl_stored_t *fresh, apr_pool_t *scratch)
+{
+    paths_t paths = paths_of(source, scratch);
+    sl_cached_t *cached = next_of(*bucket_of(cache, &paths), &paths);
+
+    for (; cached; cached = next_of(cached->next, &paths)) {
+        if (cached->offered && cached->stamp == stamp)
+            return NULL;
+    }
+    cached = find_usable(cache, &paths, fresh, scratch);
+    return cached ? cached->stored : NULL;
+}
+
+void sl_identity_cache_want(sl_identity_cache_t *cache, const sl_source_t *source, const sl_stored_t *before,
+                            apr_pool_t *scratch)
+{
+    paths_t paths = paths_of(source, scratch);
+    sl_cached_t *cached = next_of(*bucket_of(cache, &paths), &paths);
+
+    while (cached && cached->stored != before)
+        cached = next_of(cached->next, &paths);
+    if (cached)
+        (void)hand_out(cached);
 }
 
 /* ---- reading many ---- */

@@ -29,9 +29,19 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
                                     apr_uint64_t stamp, sl_pem_passphrase_t passphrase, void *baton,
                                     apr_pool_t *scratch, sl_problems_t *problems, sl_problem_t *why)
     __attribute__((warn_unused_result));
-/* What was loaded from these paths before, whatever is there now: for a restart that finds the files broken. NULL if
+/* A configuration ends, and this was served last of that source: an identity/blob that the keeper took from files that
+ * looked like `stamp`; 0: the files look otherwise by now. Costs little; nothing is decoded unless it is needed. */
+void sl_identity_cache_offer(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                             const unsigned char *bytes, apr_size_t length, apr_pool_t *scratch);
+/* What was served last of these paths, whatever is there now: for a restart that finds the files broken. NULL if
  * there is none. */
 const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch);
+/* What was served before `fresh`, which was loaded from these paths now. NULL: nothing, or the keeper has taken
+ * `fresh` already. Lives until the sweep unless sl_identity_cache_want() says that it serves on. */
+const sl_stored_t *sl_identity_cache_before(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                                            const sl_stored_t *fresh, apr_pool_t *scratch);
+void sl_identity_cache_want(sl_identity_cache_t *cache, const sl_source_t *source, const sl_stored_t *before,
+                            apr_pool_t *scratch);
 int sl_identity_cache_is_empty(const sl_identity_cache_t *cache);
 /* Identities of this pass: read from their files, and known from before. */
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known);

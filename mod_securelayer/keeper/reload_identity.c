@@ -2,16 +2,13 @@
  * httpd/identities. */
 #include "keeper/reload_identity.h"
 
-#include "base/text.h"
 #include "crypto/cert_text.h"
 #include "identity/blob.h"
 #include "identity/loader.h"
+#include "identity/replacement.h"
 
 #include <apr_strings.h>
 #include <openssl/crypto.h>
-#include <string.h>
-
-#define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
 
 typedef struct check_t {
     const sl_reload_identity_t *what;
@@ -20,62 +17,6 @@ typedef struct check_t {
     apr_pool_t *scratch;
     sl_problem_t *why;
 } check_t;
-
-static apr_status_t refuse(const check_t *check, const char *advice, const char *reason)
-{
-    check->why->origin = check->what->source->origin;
-    sl_problem_set(check->why, SL_RELOAD_REFUSED, check->fresh->origin, "%s", reason);
-    sl_problem_advise(check->why, "%s", advice);
-    return SL_RELOAD_REFUSED;
-}
-
-static apr_status_t check_dates(const check_t *check)
-{
-    if (check->fresh->not_after < check->now)
-        return refuse(check, "Renew it",
-                      apr_psprintf(check->scratch, "the certificate expired on %s",
-                                   sl_cert_text_not_after(check->scratch, check->fresh->leaf)));
-    if (check->fresh->not_before > check->now + CLOCK_SKEW)
-        return refuse(check, "Check the clock of this machine, or put it there later",
-                      apr_psprintf(check->scratch, "the certificate is not valid before %s",
-                                   sl_cert_text_not_before(check->scratch, check->fresh->leaf)));
-    return APR_SUCCESS;
-}
-
-static apr_status_t check_names(const check_t *check)
-{
-    for (int i = 0; i < check->what->names->nelts; i++) {
-        const char *name = APR_ARRAY_IDX(check->what->names, i, const char *);
-        char host[SL_HOST_MAX + 1];
-
-        if (!sl_text_host(host, name, strlen(name)) || !sl_identity_covers(check->old, host) ||
-            sl_identity_covers(check->fresh, host))
-            continue;
-        return refuse(
-            check, "Get a certificate for that name too, or restart httpd if this is wanted",
-            apr_psprintf(check->scratch, "the certificate does not cover %s, which the one before covers", host));
-    }
-    return APR_SUCCESS;
-}
-
-static apr_status_t check_strength(const check_t *check)
-{
-    const char *weak = sl_identity_weakness(check->fresh, check->scratch);
-
-    if (!weak || sl_identity_weakness(check->old, check->scratch))
-        return APR_SUCCESS;
-    return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
-                  weak);
-}
-
-static apr_status_t check_all(const check_t *check)
-{
-    apr_status_t rv = check_dates(check);
-
-    if (rv == APR_SUCCESS)
-        rv = check_names(check);
-    return rv == APR_SUCCESS ? check_strength(check) : rv;
-}
 
 static int is_same(const sl_identity_t *old, const unsigned char *bytes, apr_size_t length)
 {
@@ -97,8 +38,9 @@ static apr_status_t publish(const check_t *check, int *news)
     if (!bytes)
         return APR_EGENERAL;
     *news = !is_same(check->old, bytes, length);
-    if (*news)
-        rv = check_all(check);
+    if (*news && sl_replacement_check(check->old, check->fresh, what->names, check->now, &what->source->origin,
+                                      check->scratch, check->why) != APR_SUCCESS)
+        rv = SL_RELOAD_REFUSED;
     if (*news && rv == APR_SUCCESS) {
         rv = sl_section_publish(what->news, what->id, bytes, length);
         if (rv != APR_SUCCESS) {

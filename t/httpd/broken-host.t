@@ -203,7 +203,7 @@ for my $broken_host ('refuse-start', 'skip') {
         install($pair{renewed});
         $how->[1]->();
         ok($httpd->restart, "$broken_host: a restart that finds a certificate $how->[0]") or BAIL_OUT($httpd->new_log);
-        is(scalar told($httpd->new_log, 'warn', qr/SL0004: .*live\.test.*the certificate that was loaded before keeps serving/), 1, '... tells it, once') or diag $httpd->new_log;
+        is(scalar told($httpd->new_log, 'warn', qr/SL0004: .*live\.test.*the certificate that was served before keeps serving/), 1, '... tells it, once') or diag $httpd->new_log;
         is(join("\n", told($httpd->new_log, '(?:error|emerg)', qr/./)), '', '... as no error');
         is(served('live.test'), pem_of(slurp($pair{other}{full})), '... and serves the one it had');
     }

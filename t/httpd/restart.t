@@ -86,7 +86,7 @@ for my $broken (['half a file', sub { substr slurp($pair{two}{full}), 0, 200 }, 
     restarts("$what: a graceful restart comes through");
     my @told = grep {/SL0004/} split /\n/, $httpd->new_log;
     is(scalar @told, 1, '... and tells it in one line') or diag $httpd->new_log;
-    like($told[0] || '', qr/\[ssl:warn\] .*SL0004: \S+httpd\.conf:\d+: $directive: .*two\.test.*the certificate that was loaded before keeps serving.*/, '... where');
+    like($told[0] || '', qr/\[ssl:warn\] .*SL0004: \S+httpd\.conf:\d+: $directive: .*two\.test.*the certificate that was served before keeps serving.*/, '... where');
     like($told[0] || '', $reason, '... and why');
     is_deeply(work_done($httpd->new_log), [2, 1, 2, 0], '... both hosts still speak TLS');
     is(serial_of($client, 'two.test'), pem_of($renewed), '... the one before keeps serving');
@@ -98,6 +98,38 @@ install(slurp($pair{two}{full}), slurp($pair{two}{key}));
 restarts('a graceful restart with good files');
 unlike($httpd->new_log, qr/SL0004/, '... is quiet');
 is(serial_of($client, 'two.test'), pem_of($pair{two}), '... and they serve');
+
+# ---- what was taken while the server ran is what was served before ----
+
+my $expired = $certs->server('two.test', type => 'ecdsa', issuer => 'intermediate', tag => 'expired', start => '-20d', end => '-1d');
+my $newest  = $certs->server('two.test', type => 'ecdsa', issuer => 'intermediate', tag => 'newest');
+
+sub refused {
+    my ($what, $reason) = @_;
+    my @told = grep {/SL0004/} split /\n/, $httpd->new_log;
+    is(scalar @told, 1, "$what: told in one line") or diag $httpd->new_log;
+    like($told[0] || '', qr/the certificate that was served before keeps serving.*$reason/, '... with the reason');
+    is(serial_of($client, 'two.test'), pem_of($renewed), '... the one that was taken while the server ran serves on');
+    return;
+}
+$httpd->mark;
+install(slurp($renewed->{full}), slurp($renewed->{key}));
+ok($httpd->wait_for_log(qr/SL0150: .*two\.crt/, 10 * slow()), 'a certificate is renewed while the server runs');
+install(substr(slurp($renewed->{full}), 0, 200), slurp($renewed->{key}));
+restarts('a graceful restart finds half a file');
+refused('half a file', qr/PEM block/);
+ok($httpd->wait_for_log(qr/SL0152: .*two\.crt.*PEM block/, 20 * slow()), '... the keeper looks at it as at a change, and refuses it');
+install(slurp($expired->{full}), slurp($expired->{key}));
+restarts('a graceful restart finds a certificate that has expired');
+refused('expired', qr/expired on/);
+restarts('another one');
+refused('expired', qr/expired on/);
+$httpd->mark;
+install(slurp($newest->{full}), slurp($newest->{key}));
+ok($httpd->wait_for_log(qr/SL0150: .*two\.crt/, 10 * slow()), 'what is right is taken');
+restarts('a graceful restart after that');
+unlike($httpd->new_log, qr/SL0004|SL015/, '... is quiet');
+is(serial_of($client, 'two.test'), pem_of($newest), '... and serves it');
 
 # ---- what was removed is gone ----
 

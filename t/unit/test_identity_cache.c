@@ -222,6 +222,58 @@ static void the_last_good_one_is_there_when_the_files_break(void **state)
     forget_all(files);
 }
 
+/* As a configuration that ends does: `host`'s certificate was served last. */
+static void offer(cache_files_t *files, const char *host, apr_uint64_t stamp)
+{
+    cache_files_t other = *files;
+    const sl_stored_t *stored;
+    sl_identity_t *identity;
+    unsigned char *bytes;
+    apr_size_t length;
+
+    other.cache = sl_identity_cache_make(files->pool);
+    other.dir = material_dir(files->pool);
+    write_pair(&other, host);
+    stored = ask(&other);
+    identity = sl_stored_get(stored, SL_BLOB_ALL);
+    bytes = sl_blob_encode(identity, &length, NULL);
+    sl_identity_release(identity);
+    sl_identity_cache_offer(files->cache, &files->source, stamp, bytes, length, files->pool);
+    OPENSSL_clear_free(bytes, length);
+    forget_all(&other);
+}
+
+static void what_was_served_last_counts_however_it_came(void **state)
+{
+    cache_files_t *files = make_files(*state);
+    const sl_stored_t *first = ask(files), *fresh, *before;
+
+    sl_identity_cache_sweep(files->cache);
+    offer(files, "b.test", 0);
+    assert_ptr_equal(ask(files), first); /* the files are what they were at the start, whatever was served */
+    before = sl_identity_cache_before(files->cache, &files->source, stamp_of(&files->source), first, *state);
+    assert_true(sl_stored_covers(before, "b.test"));
+    sl_identity_cache_sweep(files->cache); /* nobody wanted it */
+    assert_null(sl_identity_cache_before(files->cache, &files->source, stamp_of(&files->source), first, *state));
+    offer(files, "c.test", 0);
+    before = sl_identity_cache_last(files->cache, &files->source, *state);
+    assert_true(sl_stored_covers(before, "c.test"));
+    write_pair(files, "d.test");
+    fresh = ask(files);
+    assert_ptr_equal(sl_identity_cache_before(files->cache, &files->source, stamp_of(&files->source), fresh, *state),
+                     before);
+    sl_identity_cache_want(files->cache, &files->source, before, *state);
+    sl_identity_cache_sweep(files->cache);
+    assert_ptr_equal(ask(files), fresh); /* known, and refused: the one before serves on */
+    assert_ptr_equal(sl_identity_cache_before(files->cache, &files->source, stamp_of(&files->source), fresh, *state),
+                     before);
+    sl_identity_cache_sweep(files->cache);
+    offer(files, "e.test", stamp_of(&files->source)); /* the keeper took what is there */
+    assert_ptr_equal(ask(files), fresh);
+    assert_null(sl_identity_cache_before(files->cache, &files->source, stamp_of(&files->source), fresh, *state));
+    forget_all(files);
+}
+
 static void it_counts_what_a_pass_read_and_what_it_knew(void **state)
 {
     cache_files_t *files = make_files(*state);
@@ -529,6 +581,7 @@ static const struct CMUnitTest tests[] = {
     BOTH_WAYS(a_file_of_the_same_size_and_date_is_seen_to_be_another),
     BOTH_WAYS(what_fails_is_not_kept),
     BOTH_WAYS(the_last_good_one_is_there_when_the_files_break),
+    BOTH_WAYS(what_was_served_last_counts_however_it_came),
     BOTH_WAYS(it_counts_what_a_pass_read_and_what_it_knew),
     BOTH_WAYS(a_hosts_first_certificate_is_not_another_hosts_second),
     BOTH_WAYS(warnings_are_told_once_in_each_pass),

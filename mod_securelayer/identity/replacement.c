@@ -1,0 +1,78 @@
+/* What keeps a certificate from being served after another one.  Called by keeper/reload_identity and
+ * httpd/collect_vhosts. */
+#include "identity/replacement.h"
+
+#include "base/text.h"
+#include "crypto/cert_text.h"
+
+#include <apr_strings.h>
+#include <string.h>
+
+#define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
+
+typedef struct check_t {
+    const sl_identity_t *old, *fresh;
+    const apr_array_header_t *names;
+    apr_int64_t now;
+    const sl_origin_t *origin;
+    apr_pool_t *pool;
+    sl_problem_t *why;
+} check_t;
+
+static apr_status_t refuse(const check_t *check, const char *advice, const char *reason)
+{
+    check->why->origin = *check->origin;
+    sl_problem_set(check->why, APR_EINVAL, check->fresh->origin, "%s", reason);
+    sl_problem_advise(check->why, "%s", advice);
+    return APR_EINVAL;
+}
+
+static apr_status_t check_dates(const check_t *check)
+{
+    if (check->fresh->not_after < check->now)
+        return refuse(check, "Renew it",
+                      apr_psprintf(check->pool, "the certificate expired on %s",
+                                   sl_cert_text_not_after(check->pool, check->fresh->leaf)));
+    if (check->fresh->not_before > check->now + CLOCK_SKEW)
+        return refuse(check, "Check the clock of this machine, or put it there later",
+                      apr_psprintf(check->pool, "the certificate is not valid before %s",
+                                   sl_cert_text_not_before(check->pool, check->fresh->leaf)));
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_names(const check_t *check)
+{
+    for (int i = 0; i < check->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(check->names, i, const char *);
+        char host[SL_HOST_MAX + 1];
+
+        if (!sl_text_host(host, name, strlen(name)) || !sl_identity_covers(check->old, host) ||
+            sl_identity_covers(check->fresh, host))
+            continue;
+        return refuse(
+            check, "Get a certificate for that name too, or stop and start httpd if this is wanted",
+            apr_psprintf(check->pool, "the certificate does not cover %s, which the one before covers", host));
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t check_strength(const check_t *check)
+{
+    const char *weak = sl_identity_weakness(check->fresh, check->pool);
+
+    if (!weak || sl_identity_weakness(check->old, check->pool))
+        return APR_SUCCESS;
+    return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
+                  weak);
+}
+
+apr_status_t sl_replacement_check(const sl_identity_t *old, const sl_identity_t *fresh, const apr_array_header_t *names,
+                                  apr_int64_t now, const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
+{
+    const check_t check = {old, fresh, names, now, origin, pool, why};
+    apr_status_t rv = check_dates(&check);
+
+    if (rv == APR_SUCCESS)
+        rv = check_names(&check);
+    return rv == APR_SUCCESS ? check_strength(&check) : rv;
+}

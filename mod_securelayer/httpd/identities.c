@@ -47,37 +47,35 @@ sl_identity_cache_t *sl_identities_cache(void)
     return cache;
 }
 
-static void offer_newest(int id, unsigned char *room, apr_pool_t *scratch)
+static void offer_newest(int id, apr_pool_t *scratch)
 {
     sl_reload_state_t state;
-    apr_size_t length = sl_section_read(sl_keeper_hooks_board()->identities, id, room, SL_IDENTITY_SIZE_MAX, NULL);
+    apr_size_t length;
+    unsigned char *bytes = sl_section_copy(sl_keeper_hooks_board()->identities, id, &length, NULL);
 
-    if (!length)
+    if (!bytes)
         return;
     sl_identities_state(id, &state);
     sl_identity_cache_offer(sl_identities_cache(), &sl_identities_record(id)->source, state.refused ? 0 : state.stamp,
-                            room, length, scratch);
-    OPENSSL_cleanse(room, length);
+                            bytes, length, scratch);
+    OPENSSL_clear_free(bytes, length);
 }
 
 /* Before the board goes: the next configuration may find files that can't be used, and what was taken while this one
  * served is newer than what it began with. */
 static apr_status_t offer_all(void *made)
 {
-    unsigned char *room;
     apr_pool_t *scratch;
 
     if (supply != made || maker != getpid() || !sl_keeper_hooks_board()->identities)
         return APR_SUCCESS;
-    room = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
-    for (int id = 0; room && id < sl_supply_count(supply); id++) {
+    for (int id = 0; id < sl_supply_count(supply); id++) {
         if (!sl_supply_version(supply, id))
             continue;
         apr_pool_create(&scratch, NULL);
-        offer_newest(id, room, scratch);
+        offer_newest(id, scratch);
         apr_pool_destroy(scratch);
     }
-    OPENSSL_free(room);
     return APR_SUCCESS;
 }
 

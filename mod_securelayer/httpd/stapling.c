@@ -286,7 +286,7 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
             in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;
             if (!is_of_interest(&in))
                 continue;
-            in.identity = identity = sl_supply_get(sl_identities_supply(), in.id);
+            in.identity = identity = sl_supply_look(sl_identities_supply(), in.id);
             if (identity)
                 collect_identity(&in);
             sl_identity_release(identity);

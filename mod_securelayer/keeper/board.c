@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -291,20 +292,46 @@ static void copy(unsigned char *to, const word_t *place, apr_size_t length)
     }
 }
 
+/* Was the place of that publication written to since? */
+static int is_over(const sl_section_t *section, int at, apr_uint64_t version)
+{
+    return atomic_load_explicit(&section->entry[at].begun, memory_order_relaxed) > version + 1;
+}
+
 apr_size_t sl_section_read(const sl_section_t *section, int at, void *buffer, apr_size_t room, apr_uint64_t *version)
 {
-    entry_t *entry = &section->entry[at];
     apr_uint64_t seen, length;
 
     do {
-        seen = atomic_load_explicit(&entry->version, memory_order_acquire);
+        seen = sl_section_version(section, at);
         length = seen ? length_at(section, at, seen) : 0;
         if (length <= room)
             copy(buffer, place_of(section, at, seen), (apr_size_t)length);
-    } while (atomic_load_explicit(&entry->begun, memory_order_relaxed) > seen + 1);
+    } while (is_over(section, at, seen));
     if (version)
         *version = seen;
     return length <= room ? (apr_size_t)length : 0;
+}
+
+unsigned char *sl_section_copy(const sl_section_t *section, int at, apr_size_t *length, apr_uint64_t *version)
+{
+    unsigned char *bytes = NULL;
+    apr_uint64_t seen;
+
+    *length = 0;
+    do {
+        OPENSSL_clear_free(bytes, *length);
+        seen = sl_section_version(section, at);
+        *length = seen ? (apr_size_t)length_at(section, at, seen) : 0;
+        bytes = *length ? OPENSSL_malloc(*length) : NULL;
+        if (bytes)
+            copy(bytes, place_of(section, at, seen), *length);
+    } while (is_over(section, at, seen));
+    if (version)
+        *version = seen;
+    if (!bytes)
+        *length = 0;
+    return bytes;
 }
 
 void sl_board_only_read(const sl_board_t *board, int is_courier)

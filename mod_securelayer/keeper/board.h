@@ -68,5 +68,8 @@ apr_uint64_t sl_section_version(const sl_section_t *section, int entry);
  * *version (may be NULL) becomes that of what was read. */
 apr_size_t sl_section_read(const sl_section_t *section, int entry, void *buffer, apr_size_t room,
                            apr_uint64_t *version);
+/* The same in memory of its length, from OPENSSL_malloc(), for the caller: to be given to OPENSSL_clear_free() with
+ * *length. NULL (and 0) if nothing is published, or memory ended. */
+unsigned char *sl_section_copy(const sl_section_t *section, int entry, apr_size_t *length, apr_uint64_t *version);
 
 #endif

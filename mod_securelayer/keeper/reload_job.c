@@ -10,6 +10,7 @@
 #define SETTLE (200 * 1000)                 /* microseconds without an event */
 #define SETTLE_MOST (1000 * 1000)           /* since the first one */
 #define PATIENCE apr_time_from_sec(5)       /* with files that do not fit together */
+#define PATIENCE_MOST apr_time_from_sec(30) /* however often they change meanwhile */
 #define AGAIN (500 * 1000)
 #define SLICE (200 * 1000)                  /* of work in one run */
 #define LOOK_BLIND apr_time_from_sec(1)     /* where no events come from */
@@ -21,7 +22,9 @@
 typedef struct progress_t {
     apr_uint64_t stamp; /* of the files as they were last taken or refused */
     apr_time_t first, due; /* on the clock that is never set; 0: nothing is to be done */
-    apr_time_t failing; /* since when they do not fit; 0: they do */
+    apr_uint64_t failed; /* stamp of the files that did not fit last; 0: they do */
+    apr_time_t failing;  /* since when these do not */
+    apr_time_t unfit;    /* since when none did */
     apr_time_t again;   /* when refused ones are tried again as they are; 0: they were not refused */
     int is_listed;
 } progress_t;
@@ -37,6 +40,7 @@ typedef struct work_t {
     int *list; /* items with something to be done */
     int listed;
     apr_time_t next_blind, next_all;
+    apr_time_t not_before; /* the next look at all, whatever happens */
     struct pollfd fd;
 } work_t;
 
@@ -108,7 +112,7 @@ static void tell(void *baton, int item)
     work_t *work = baton;
 
     if (item == SL_WATCH_ALL)
-        work->next_all = 0;
+        work->next_all = work->not_before < work->next_all ? work->not_before : work->next_all;
     else
         list(work, item, ticks(work));
 }
@@ -130,6 +134,7 @@ static void all_looked_at(work_t *work, apr_time_t begun)
 {
     work->next_all = after(work, begun, is_by_clock(work) ? apr_time_from_sec(work->interval) : LOOK_ALL);
     work->next_blind = after(work, begun, LOOK_BLIND);
+    work->not_before = after(work, begun, 0);
 }
 
 static void look_around(work_t *work)
@@ -185,6 +190,17 @@ static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, 
                 item->name, text);
 }
 
+/* The other half of a change may come yet. Patience begins anew with each part of it that comes, not without end. */
+static int may_still_fit(progress_t *progress, apr_uint64_t stamp, apr_time_t now)
+{
+    if (!progress->failed)
+        progress->unfit = now;
+    if (progress->failed != stamp)
+        progress->failing = now;
+    progress->failed = stamp;
+    return now < progress->failing + PATIENCE && now < progress->unfit + PATIENCE_MOST;
+}
+
 /* 1: nothing more is to be done for now. */
 static int take(work_t *work, sl_loop_t *loop, int n)
 {
@@ -197,9 +213,9 @@ static int take(work_t *work, sl_loop_t *loop, int n)
     apr_status_t rv;
     int news = 0, is_change = stamp != progress->stamp;
 
+    sl_watch_follow(work->watch, n); /* links may have changed and lead to the same file */
     if (!is_change && !progress->again)
         return 1;
-    sl_watch_follow(work->watch, n);
     sl_reload_state_read(work->states, item->entry, &state);
     rv = item->load(item, loop, &state, &news, &said, why);
     state.stamp = stamp;
@@ -207,18 +223,16 @@ static int take(work_t *work, sl_loop_t *loop, int n)
     if (rv == APR_SUCCESS) {
         take_over(work, loop, item, &state, news, said);
     }
-    else if (is_change && rv != SL_RELOAD_REFUSED &&
-             (!progress->failing || ticks(work) < progress->failing + PATIENCE)) {
-        if (!progress->failing)
-            progress->failing = ticks(work);
-        progress->due = ticks(work) + AGAIN;
+    else if (is_change && rv != SL_RELOAD_REFUSED && may_still_fit(progress, stamp, ticks(work))) {
+        progress->first = ticks(work);
+        progress->due = progress->first + AGAIN;
         return 0;
     }
     else {
         refuse(work, loop, item, &state, why);
         progress->again = ticks(work) + RETRY;
     }
-    progress->failing = 0;
+    progress->failed = 0;
     progress->stamp = stamp; /* taken before: what changed meanwhile is another change */
     if (sl_watch_stamp(item->paths) == stamp)
         return 1;

@@ -18,10 +18,9 @@ static int is_served(const sl_reload_trust_t *what, const unsigned char *bytes, 
     if (!sl_section_version(what->news, what->id))
         return EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL) == 1 &&
                !memcmp(digest, what->digest, sizeof(digest));
-    now = OPENSSL_malloc(SL_TRUST_SIZE_MAX);
+    now = sl_section_copy(what->news, what->id, &now_length, NULL);
     if (!now)
         return -1;
-    now_length = sl_section_read(what->news, what->id, now, SL_TRUST_SIZE_MAX, NULL);
     same = now_length == length && !memcmp(now, bytes, length);
     OPENSSL_free(now);
     return same;

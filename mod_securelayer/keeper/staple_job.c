@@ -430,9 +430,8 @@ static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch
 
     if (version == staple->version)
         return;
-    bytes = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
-    length = bytes ? sl_section_read(work->identities, staple->identity, bytes, SL_IDENTITY_SIZE_MAX, &version) : 0;
-    identity = length ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
+    bytes = sl_section_copy(work->identities, staple->identity, &length, &version);
+    identity = bytes ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
     OPENSSL_clear_free(bytes, length);
     if (identity) {
         staple->version = version;

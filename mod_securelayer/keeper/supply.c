@@ -86,9 +86,9 @@ void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news)
 
 static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
-    unsigned char *bytes = OPENSSL_malloc(SL_IDENTITY_SIZE_MAX);
-    apr_size_t length = bytes ? sl_section_read(supply->news, id, bytes, SL_IDENTITY_SIZE_MAX, version) : 0;
-    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, want) : NULL;
+    apr_size_t length;
+    unsigned char *bytes = sl_section_copy(supply->news, id, &length, version);
+    sl_identity_t *identity = bytes ? sl_blob_decode(bytes, length, want) : NULL;
 
     OPENSSL_clear_free(bytes, length);
     return identity;

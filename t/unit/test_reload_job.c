@@ -1,6 +1,7 @@
 /* Reloading: a change is taken once, half of one waits, what is refused is told once and tried again, however clocks
  * are set; a keeper that starts anew knows what the one before it has done. */
 #include "keeper/reload_job.h"
+#include "material.h"
 #include "unit.h"
 
 #include <apr_strings.h>
@@ -216,6 +217,70 @@ static void half_of_a_change_waits_for_its_time_whatever_the_clock_says(void **s
     }
 }
 
+static void patience_begins_anew_with_each_part_of_a_change(void **state)
+{
+    setup_t *t = make(*state);
+
+    t->outcome = APR_EGENERAL;
+    write_file(t, "a certificate");
+    pass(t, 4);
+    write_file(t, "and half of its key");
+    pass(t, 4);
+    assert_int_equal(t->said, 0);
+    pass(t, 3);
+    assert_said(t, 1, "SL0152");
+    unlink(t->path);
+    t = make(*state);
+    t->outcome = APR_EGENERAL;
+    for (int seconds = 3; seconds <= 36; seconds += 3) { /* not without end */
+        write_file(t, "another part");
+        pass(t, 3);
+        assert_int_equal(t->said, seconds > 31);
+    }
+    unlink(t->path);
+}
+
+static void put_link(const char *directory, const char *name, const char *to)
+{
+    char fresh[120], place[120];
+
+    snprintf(fresh, sizeof(fresh), "%s/fresh", directory);
+    snprintf(place, sizeof(place), "%s/%s", directory, name);
+    assert_int_equal(symlink(to, fresh), 0);
+    assert_int_equal(rename(fresh, place), 0);
+}
+
+/* now -> this -> one/file becomes now -> that -> one/file, and then that -> two/file. */
+static void a_new_way_to_the_same_file_is_watched(void **state)
+{
+    setup_t *t = make(*state), file = {.path = ""};
+    const char *directory = material_dir(*state);
+
+    unlink(t->path);
+    for (int i = 0; i < 2; i++) {
+        snprintf(file.path, sizeof(file.path), "%.44s/%s", directory, i ? "two" : "one");
+        assert_int_equal(mkdir(file.path, 0700), 0);
+        snprintf(file.path, sizeof(file.path), "%.44s/%s/file", directory, i ? "two" : "one");
+        write_file(&file, i ? "second" : "first");
+    }
+    put_link(directory, "this", "one");
+    put_link(directory, "that", "one");
+    put_link(directory, "now", "this");
+    snprintf(t->path, sizeof(t->path), "%.44s/now/file", directory);
+    t->item.stamp = sl_watch_stamp(t->item.paths);
+    t->job = sl_reload_job_make(*state, t->items, t->states, SL_RELOAD_BY_EVENTS);
+    t->job->begin(t->job, &t->loop);
+    pass(t, 2);
+    put_link(directory, "now", "that");
+    t->job->run(t->job, &t->loop); /* the event is there */
+    pass(t, 2);
+    assert_int_equal(t->loads, 0);
+    put_link(directory, "that", "two");
+    t->job->run(t->job, &t->loop);
+    pass(t, 2);
+    assert_int_equal(t->loads, 1);
+}
+
 static void what_was_refused_is_tried_again_as_it_is(void **state)
 {
     setup_t *t = make(*state);
@@ -306,6 +371,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(what_changes_while_it_is_read_is_another_change),
     UNIT_TEST(a_file_that_vanishes_while_it_is_read_may_come_back),
     UNIT_TEST(half_of_a_change_waits_for_its_time_whatever_the_clock_says),
+    UNIT_TEST(patience_begins_anew_with_each_part_of_a_change),
+    UNIT_TEST(a_new_way_to_the_same_file_is_watched),
     UNIT_TEST(what_was_refused_is_tried_again_as_it_is),
     UNIT_TEST(a_keeper_knows_what_the_one_before_has_done),
     UNIT_TEST(of_many_files_in_a_directory_those_that_changed_are_taken),

@@ -6,19 +6,20 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Command qw(run slurp);
-use SL::Source qw(top c_files without_comments formatted);
+use SL::Source qw(top c_files without_comments formatted_all);
 
 my $top = top();
 my $longest = 80;
 
 my %found;
-for my $file (c_files('all')) {
+my %formatted = formatted_all(c_files('all'));
+for my $file (sort keys %formatted) {
     my $text = slurp("$top/$file");
     my $code = without_comments($text, 'strings');
     my $own  = $file =~ m{^(?:mod_securelayer|include)/};
     my $report = sub { push @{ $found{ $_[0] } }, "$file" . ($_[1] ? ":$_[1]" : '') . ($_[2] ? ": $_[2]" : '') };
 
-    $report->('layout', 0, 'run t/format') if formatted($file) ne $text;
+    $report->('layout', 0, 'run t/format') if $formatted{$file} ne $text;
     $report->('tabs') if $text =~ /\t/;
     $report->('blanks', 0) if $text =~ /[ ]$/m;
     $report->('line ends') if $text =~ /\r/ || $text !~ /[^\n]\n\z/;

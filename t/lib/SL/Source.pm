@@ -7,9 +7,11 @@ use warnings;
 use Cwd qw(abs_path);
 use Exporter 'import';
 use File::Basename qw(dirname);
-use SL::Command qw(run slurp find_program);
+use File::Path qw(make_path);
+use File::Temp qw(tempdir);
+use SL::Command qw(run slurp spew find_program);
 
-our @EXPORT_OK = qw(top c_files without_comments formatted build_flags);
+our @EXPORT_OK = qw(top c_files without_comments formatted formatted_all build_flags);
 
 my $top = abs_path(dirname(__FILE__) . '/../../..');
 sub top { return $top }
@@ -54,6 +56,33 @@ sub ranges_to_format {
 
 sub formatter { return find_program('clang-format-19', 'clang-format') }
 
+sub with_own_blanks {
+    my ($out, @lines) = @_;
+    my %written = map { squeeze($_) => $_ } grep {m{\S\s+/\*}} @lines;
+    return join '', map { ($written{ squeeze($_) } // $_) . "\n" } split /\n/, $out;
+}
+
+# The same of many files, by name: clang-format takes longer to begin than to lay out a file, so those that it does whole
+# are copied and given to it together.
+sub formatted_all {
+    my (@files) = @_;
+    my $copies = tempdir(CLEANUP => 1);
+    my (%formatted, %lines);
+    for my $file (@files) {
+        my @lines = split /\n/, slurp("$top/$file");
+        my @ranges = ranges_to_format(@lines);
+        next unless $file !~ /_rows\.h$/ && @ranges == 1 && $ranges[0] eq '1:' . @lines;
+        $lines{$file} = \@lines;
+        make_path(dirname("$copies/$file"));
+        spew("$copies/$file", slurp("$top/$file"));
+    }
+    spew("$copies/.clang-format", slurp("$top/.clang-format"));
+    my $r = run([formatter(), '-i', map {"$copies/$_"} sort keys %lines]);
+    die "clang-format: $r->{err}" if $r->{status};
+    $formatted{$_} = $lines{$_} ? with_own_blanks(slurp("$copies/$_"), @{ $lines{$_} }) : formatted($_) for @files;
+    return %formatted;
+}
+
 # The file as it should look. The blanks before a comment at the end of a line are the author's.
 sub formatted {
     my ($file) = @_;
@@ -62,8 +91,7 @@ sub formatted {
     return $text if $file =~ /_rows\.h$/;
     my $r = run([formatter(), "--assume-filename=$top/$file", map {"--lines=$_"} ranges_to_format(@lines)], stdin => $text);
     die "clang-format: $r->{err}" if $r->{status};
-    my %written = map { squeeze($_) => $_ } grep {m{\S\s+/\*}} @lines;
-    return join '', map { ($written{ squeeze($_) } // $_) . "\n" } split /\n/, $r->{out};
+    return with_own_blanks($r->{out}, @lines);
 }
 
 sub squeeze { my ($line) = @_; $line =~ s{(\S)\s+(/\*)}{$1 $2}; return $line }

@@ -2,11 +2,17 @@
 #include "httpd/identities.h"
 
 #include <http_config.h>
+#include <http_core.h>
+#include <http_log.h>
+#include <http_main.h>
+#include <mpm_common.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <unistd.h>
 
 #include "crypto/key_uri.h"
+#include "httpd/collect_vhosts.h"
 #include "httpd/counters.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
@@ -16,10 +22,19 @@
 #include "keeper/expiry_job.h"
 #include "keeper/reload_identity.h"
 
+APLOG_USE_MODULE(sl);
+
 static sl_supply_t *supply;
 static pid_t maker;
 static apr_int64_t ready_most;
 static apr_array_header_t *records; /* of sl_identity_record_t *, by id */
+
+typedef struct awaited_t {
+    sl_identity_ref_t ref;
+    int is_remembered; /* it came, and the parent has it for restarts */
+} awaited_t;
+
+static apr_hash_t *awaited; /* text of a source -> awaited_t; NULL: nothing is */
 
 /* The certificates that it made belong to this configuration's library context (crypto/cert_quick). */
 static apr_status_t forget(void *made)
@@ -27,6 +42,7 @@ static apr_status_t forget(void *made)
     if (supply != made)
         return APR_SUCCESS;
     supply = NULL;
+    awaited = NULL;
     if (maker == getpid())
         sl_shared_certs_forget();
     return APR_SUCCESS;
@@ -37,6 +53,7 @@ sl_supply_t *sl_identities_make(apr_pool_t *pool)
     supply = sl_supply_make(pool);
     maker = getpid();
     records = apr_array_make(pool, 16, sizeof(sl_identity_record_t *));
+    awaited = NULL;
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
     return supply;
 }
@@ -90,8 +107,8 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, con
         record->source = *source;
         record->stamp = stamp;
         record->names = apr_array_make(pool, 1, sizeof(const char *));
-        record->not_before = stored->not_before;
-        record->not_after = stored->not_after;
+        record->not_before = stored ? stored->not_before : 0;
+        record->not_after = stored ? stored->not_after : 0;
         record->state_entry = -1;
         record->shown = sl_key_uri_shown(source->certificate, pool);
     }
@@ -99,12 +116,43 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, con
         add_names(nth(id)->names, host);
 }
 
+/* httpd gives a virtual host that has none the name of the main server. */
+static int is_nameless(const server_rec *host)
+{
+    return host->is_virtual && ap_server_conf && host->server_hostname == ap_server_conf->server_hostname;
+}
+
+static const char *text_of(apr_pool_t *pool, const sl_source_t *source)
+{
+    return apr_psprintf(pool, "%d %d %d %s\n%s\n%s", source->first, source->key_number, source->is_bundle,
+                        source->certificate, source->key ? source->key : "", source->chain ? source->chain : "");
+}
+
+sl_identity_ref_t sl_identities_await(apr_pool_t *pool, const sl_source_t *source, apr_uint64_t stamp,
+                                      const server_rec *host)
+{
+    const char *text = text_of(pool, source);
+    awaited_t *one;
+
+    if (!awaited)
+        awaited = apr_hash_make(pool);
+    one = apr_hash_get(awaited, text, APR_HASH_KEY_STRING);
+    if (!one) {
+        one = apr_pcalloc(pool, sizeof(*one));
+        one->ref = sl_supply_await(supply);
+        apr_hash_set(awaited, text, APR_HASH_KEY_STRING, one);
+    }
+    sl_identities_note(pool, one->ref.id, NULL, source, stamp, host);
+    nth(one->ref.id)->any_name |= is_nameless(host);
+    return one->ref;
+}
+
 const sl_identity_record_t *sl_identities_record(int id)
 {
     return id >= 0 && id < records->nelts ? nth(id) : NULL;
 }
 
-void sl_identities_state(int id, sl_reload_state_t *state)
+int sl_identities_state(int id, sl_reload_state_t *state)
 {
     const sl_identity_record_t *record = sl_identities_record(id);
 
@@ -114,6 +162,7 @@ void sl_identities_state(int id, sl_reload_state_t *state)
         state->not_before = record->not_before;
         state->not_after = record->not_after;
     }
+    return state->not_after || sl_supply_start_of(supply, id);
 }
 
 /* ---- watching ---- */
@@ -124,7 +173,8 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
     sl_reload_state_t state;
 
     (void)unused;
-    sl_identities_state(id, &state);
+    if (!sl_identities_state(id, &state))
+        return 0;
     what->name = nth(id)->shown;
     what->not_before = state.not_before;
     what->not_after = state.not_after;
@@ -147,6 +197,7 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrase
     memcpy(item->paths, paths, sizeof(*paths) * 4);
     what = apr_pcalloc(pool, sizeof(*what));
     what->id = id;
+    what->any_name = record->any_name;
     what->source = &record->source;
     what->names = record->names;
     what->supply = supply;
@@ -154,9 +205,40 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrase
     what->phrases = phrases;
     item->name = apr_pstrcat(pool, "the certificate ", record->source.certificate, NULL);
     item->stamp = record->stamp;
+    item->is_awaited = !sl_supply_start_of(supply, id);
     item->load = sl_reload_identity;
     item->baton = what;
     record->state_entry = item->entry;
+}
+
+/* Those of the start, and those that a host is to be served with. */
+static char *list_wanted(apr_pool_t *pool, const server_rec *main_server, int count)
+{
+    char *wanted = apr_pcalloc(pool, (apr_size_t)count);
+
+    for (int i = 0; i < count; i++)
+        wanted[i] = sl_supply_start_of(supply, i) != NULL;
+    for (const server_rec *s = main_server; awaited && s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+
+        for (int i = 0; vhost && vhost->left_out == SL_OUT_UNTIL_REPAIRED && i < vhost->identities->nelts; i++)
+            wanted[APR_ARRAY_IDX(vhost->identities, i, sl_identity_ref_t).id] = 1;
+    }
+    return wanted;
+}
+
+static void reload_all(apr_pool_t *pool, const server_rec *main_server, int count, sl_section_t *news)
+{
+    apr_pool_t *scratch;
+    const char *wanted;
+
+    apr_pool_create(&scratch, pool);
+    wanted = list_wanted(scratch, main_server, count);
+    for (int i = 0; i < count; i++) {
+        if (wanted[i])
+            reload(pool, i, news, sl_remembered_phrases(1));
+    }
+    apr_pool_destroy(scratch);
 }
 
 apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
@@ -170,14 +252,44 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 
         if (rv != APR_SUCCESS)
             return rv;
-        for (int i = 0; i < count; i++)
-            reload(pool, i, news, sl_remembered_phrases(1));
+        reload_all(pool, main_server, count, news);
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);
     if (count)
         sl_keeper_hooks_add(pool, SL_KEEPER, sl_expiry_job_make(pool, count, look_at_expiry, NULL));
     return APR_SUCCESS;
+}
+
+/* A restart that finds files broken keeps what the parent has loaded; of what came later it knows by this. Never from
+ * the board: children could write there. */
+static void remember(apr_pool_t *pool, server_rec *s, awaited_t *one)
+{
+    const sl_identity_record_t *record = nth(one->ref.id);
+    apr_pool_t *scratch;
+
+    apr_pool_create(&scratch, pool);
+    one->is_remembered = sl_collect_remember(&record->source, scratch);
+    if (one->is_remembered)
+        ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
+                     "SL0193: the certificate %s, which has come, is kept for restarts that find it broken",
+                     record->shown);
+    apr_pool_destroy(scratch);
+}
+
+/* The parent comes by every few seconds. */
+static int remember_all(apr_pool_t *pool, server_rec *s)
+{
+    if (!supply || !awaited || maker != getpid())
+        return DECLINED;
+    for (apr_hash_index_t *at = apr_hash_first(NULL, awaited); at; at = apr_hash_next(at)) {
+        void *one;
+
+        apr_hash_this(at, NULL, NULL, &one);
+        if (!((awaited_t *)one)->is_remembered && !sl_supply_is_vacant(supply, ((awaited_t *)one)->ref.id))
+            remember(pool, s, one);
+    }
+    return DECLINED;
 }
 
 static void child_init(apr_pool_t *pool, server_rec *s)
@@ -194,5 +306,6 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_identities_register(apr_pool_t *pool)
 {
     (void)pool;
+    ap_hook_monitor(remember_all, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_MIDDLE);
 }

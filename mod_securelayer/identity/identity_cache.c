@@ -275,6 +275,21 @@ const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_s
     return hand_out(cached);
 }
 
+int sl_identity_cache_add(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                          sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch)
+{
+    paths_t paths = paths_of(source, scratch);
+    sl_cached_t *cached = find(cache, &paths, stamp);
+    int read = cache->read;
+
+    need_vault(cache);
+    if (!cached && read_source(cache, &cached, &paths, stamp, source, passphrase, baton, scratch,
+                               sl_problem_make(scratch)) != APR_SUCCESS)
+        return 0;
+    cache->read = read;
+    return 1;
+}
+
 /* ---- reading many ---- */
 
 typedef struct read_t {

@@ -32,6 +32,10 @@ apr_status_t sl_identity_cache_load(sl_identity_cache_t *cache, const sl_stored_
 /* What was loaded from these paths before, whatever is there now: for a restart that finds the files broken. NULL if
  * there is none. */
 const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_source_t *source, apr_pool_t *scratch);
+/* Between two passes: what can be loaded is there for the next one, which finds it as if it was the pass before that
+ * loaded it. 0: it can't be. */
+int sl_identity_cache_add(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
+                          sl_pem_passphrase_t passphrase, void *baton, apr_pool_t *scratch);
 int sl_identity_cache_is_empty(const sl_identity_cache_t *cache);
 /* Identities of this pass: read from their files, and known from before. */
 void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *known);

@@ -15,7 +15,8 @@
 
 typedef struct check_t {
     const sl_reload_identity_t *what;
-    const sl_identity_t *old, *fresh;
+    const sl_identity_t *old; /* NULL: this is the first one */
+    const sl_identity_t *fresh;
     apr_int64_t now;
     apr_pool_t *scratch;
     sl_problem_t *why;
@@ -42,8 +43,34 @@ static apr_status_t check_dates(const check_t *check)
     return APR_SUCCESS;
 }
 
+/* A host may have names that its certificate is not meant for, but not only such ones. */
+static apr_status_t check_first_names(const check_t *check)
+{
+    const char *missed = NULL;
+    int others = 0;
+
+    for (int i = 0; i < check->what->names->nelts && !check->what->any_name; i++) {
+        const char *name = APR_ARRAY_IDX(check->what->names, i, const char *);
+        char host[SL_HOST_MAX + 1];
+
+        if (!sl_text_host(host, name, strlen(name)))
+            continue;
+        if (sl_identity_covers(check->fresh, host))
+            return APR_SUCCESS;
+        others += missed != NULL;
+        missed = missed ? missed : apr_pstrdup(check->scratch, host);
+    }
+    if (!missed)
+        return APR_SUCCESS;
+    return refuse(check, "Get a certificate for that name, or restart httpd if this is wanted",
+                  apr_psprintf(check->scratch, "the certificate does not cover %s%s", missed,
+                               others ? ", nor any other name of its hosts" : ""));
+}
+
 static apr_status_t check_names(const check_t *check)
 {
+    if (!check->old)
+        return check_first_names(check);
     for (int i = 0; i < check->what->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(check->what->names, i, const char *);
         char host[SL_HOST_MAX + 1];
@@ -62,7 +89,7 @@ static apr_status_t check_strength(const check_t *check)
 {
     const char *weak = sl_identity_weakness(check->fresh, check->scratch);
 
-    if (!weak || sl_identity_weakness(check->old, check->scratch))
+    if (!weak || (check->old && sl_identity_weakness(check->old, check->scratch)))
         return APR_SUCCESS;
     return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
                   weak);
@@ -96,7 +123,7 @@ static apr_status_t publish(const check_t *check, int *news)
 
     if (!bytes)
         return APR_EGENERAL;
-    *news = !is_same(check->old, bytes, length);
+    *news = !check->old || !is_same(check->old, bytes, length);
     if (*news)
         rv = check_all(check);
     if (*news && rv == APR_SUCCESS) {
@@ -134,8 +161,12 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
         return recall.failed ? stays_sealed(why) : rv;
     check.fresh = fresh;
     check.old = old = sl_supply_get(what->supply, what->id);
-    rv = old ? publish(&check, news) : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
+    rv = old || sl_supply_is_vacant(what->supply, what->id)
+             ? publish(&check, news)
+             : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
     if (rv == APR_SUCCESS) { /* the keeper before this one may have published them, and no more */
+        if (item->is_awaited && !state->version)
+            *news = 1;
         state->not_before = fresh->not_before;
         state->not_after = fresh->not_after;
         *said = apr_psprintf(loop->scratch, "valid until %s, serial number %s",

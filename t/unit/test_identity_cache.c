@@ -222,6 +222,34 @@ static void the_last_good_one_is_there_when_the_files_break(void **state)
     forget_all(files);
 }
 
+/* It came between two passes, and the second one finds its files broken, or as they were. */
+static void what_is_added_between_passes_is_the_last_good_one(void **state)
+{
+    cache_files_t *files = make_files(*state);
+    const char *path = files->source.certificate;
+    const sl_stored_t *last;
+    apr_pool_t *scratch;
+
+    sl_identity_cache_sweep(files->cache);
+    apr_pool_create(&scratch, files->pool);
+    assert_true(sl_identity_cache_add(files->cache, &files->source, stamp_of(&files->source), NULL, NULL, scratch));
+    apr_pool_destroy(scratch);
+    assert_counts(files, 0, 0);
+    last = ask(files);
+    assert_counts(files, 0, 1);
+    material_file(*state, files->dir, "a.crt", material_text("half a certif"));
+    assert_null(ask(files));
+    assert_ptr_equal(sl_identity_cache_last(files->cache, &files->source, *state), last);
+    assert_true(sl_stored_covers(last, "a.test"));
+    assert_false(sl_identity_cache_add(files->cache, &files->source, stamp_of(&files->source), NULL, NULL, *state));
+    assert_string_equal(files->source.certificate, path);
+    forget_all(files);
+    write_pair(files, "a.test");
+    assert_true(sl_identity_cache_add(files->cache, &files->source, stamp_of(&files->source), NULL, NULL, *state));
+    sl_identity_cache_sweep(files->cache);
+    assert_true(sl_identity_cache_is_empty(files->cache)); /* nobody asked for it in that pass */
+}
+
 static void it_counts_what_a_pass_read_and_what_it_knew(void **state)
 {
     cache_files_t *files = make_files(*state);
@@ -529,6 +557,7 @@ static const struct CMUnitTest tests[] = {
     BOTH_WAYS(a_file_of_the_same_size_and_date_is_seen_to_be_another),
     BOTH_WAYS(what_fails_is_not_kept),
     BOTH_WAYS(the_last_good_one_is_there_when_the_files_break),
+    BOTH_WAYS(what_is_added_between_passes_is_the_last_good_one),
     BOTH_WAYS(it_counts_what_a_pass_read_and_what_it_knew),
     BOTH_WAYS(a_hosts_first_certificate_is_not_another_hosts_second),
     BOTH_WAYS(warnings_are_told_once_in_each_pass),

@@ -40,8 +40,8 @@ typedef enum {
 } sl_host_fate_t;
 
 /* Is anything wrong with the host? Its problems are those from the `first`-th on, and lines that were refused when they
- * were read. `elsewhere` (NULL: nothing): what is wrong besides and was told as another host's. `awaited`: so many of its
- * errors are of files whose repair is noticed. A host that waits may be judged again. */
+ * were read. `elsewhere` (NULL: nothing): what is wrong besides and was told as another host's. `awaited`: so many of
+ * its errors are of files whose repair is noticed. A host that waits may be judged again. */
 sl_host_fate_t sl_broken_hosts_judge(const server_rec *s, const char *id, sl_problems_t *problems, int first,
                                      const char *elsewhere, int awaited);
 /* A certificate was to be had in spite of what was refused of its lines: by now, or as it was loaded before. */

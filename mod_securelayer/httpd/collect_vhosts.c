@@ -24,7 +24,6 @@
 #include "httpd/phrases.h"
 #include "httpd/proxy_collect.h"
 #include "httpd/reload.h"
-#include "identity/identity_cache.h"
 #include "keeper/watch.h"
 #include "profile/profile_set.h"
 
@@ -53,19 +52,6 @@ typedef struct lack_t {
     apr_uint64_t stamp; /* of its files */
     int place;          /* among the host's identities */
 } lack_t;
-
-static sl_identity_cache_t *find_cache(void)
-{
-    static const char key[] = "securelayer identity cache 3"; /* the last figure: of the records' layout */
-    void *cache = NULL;
-
-    apr_pool_userdata_get(&cache, key, ap_pglobal);
-    if (!cache) {
-        cache = sl_identity_cache_make(ap_pglobal);
-        apr_pool_userdata_set(cache, key, apr_pool_cleanup_null, ap_pglobal);
-    }
-    return cache;
-}
 
 /* ---- is TLS on? ---- */
 
@@ -301,13 +287,6 @@ static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *ho
     ref = sl_supply_add(in->supply, stored);
     APR_ARRAY_PUSH(identities, sl_identity_ref_t) = ref;
     sl_identities_note(in->pool, ref.id, stored, source, wanted.stamp, host);
-}
-
-int sl_collect_remember(const sl_source_t *source, apr_pool_t *scratch)
-{
-    sl_recall_t recall = {.phrases = sl_remembered_phrases(1)};
-
-    return sl_identity_cache_add(find_cache(), source, stamp_of(source), sl_phrases_answer, &recall, scratch);
 }
 
 static void load_identities(sl_collect_t *in, const server_rec *s, const apr_array_header_t *sources, const char *id,
@@ -548,7 +527,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.dialog = make_dialog(&in, main_server, mode);
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);
-    in.cache = find_cache();
+    in.cache = sl_identities_cache();
     in.supply = sl_identities_make(pool);
     in.reviewed = apr_hash_make(scratch);
     sl_broken_hosts_begin(pool);

@@ -7,7 +7,6 @@
 
 #include "base/problem.h"
 #include "identity/dialog.h"
-#include "identity/source.h"
 
 typedef struct sl_collect_counts_t {
     int hosts;       /* that speak TLS */
@@ -17,10 +16,6 @@ typedef struct sl_collect_counts_t {
 
 /* Is there a module that brings certificates (mod_md)? */
 int sl_collect_has_providers(void);
-
-/* After a pass, in the parent: what that source has by now is what a restart that finds its files broken goes on with. 0
- * if it can't be read. */
-int sl_collect_remember(const sl_source_t *source, apr_pool_t *scratch);
 
 /* Gives each server with TLS its sl_vhost_t. `pool`: configuration pool. Errors and warnings go to `problems`.
  * `ask_modules`: providers have prepared their certificates. Before post_config they have not, and must not be asked

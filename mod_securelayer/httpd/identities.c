@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "crypto/key_uri.h"
-#include "httpd/collect_vhosts.h"
 #include "httpd/counters.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
@@ -46,6 +45,19 @@ static apr_status_t forget(void *made)
     if (maker == getpid())
         sl_shared_certs_forget();
     return APR_SUCCESS;
+}
+
+sl_identity_cache_t *sl_identities_cache(void)
+{
+    static const char key[] = "securelayer identity cache 3"; /* the last figure: of the records' layout */
+    void *cache = NULL;
+
+    apr_pool_userdata_get(&cache, key, ap_pglobal);
+    if (!cache) {
+        cache = sl_identity_cache_make(ap_pglobal);
+        apr_pool_userdata_set(cache, key, apr_pool_cleanup_null, ap_pglobal);
+    }
+    return cache;
 }
 
 sl_supply_t *sl_identities_make(apr_pool_t *pool)
@@ -266,10 +278,14 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 static void remember(apr_pool_t *pool, server_rec *s, awaited_t *one)
 {
     const sl_identity_record_t *record = nth(one->ref.id);
+    sl_recall_t recall = {.phrases = sl_remembered_phrases(1)};
+    const char *paths[SL_WATCH_PATHS + 1];
     apr_pool_t *scratch;
 
     apr_pool_create(&scratch, pool);
-    one->is_remembered = sl_collect_remember(&record->source, scratch);
+    sl_identities_paths(&record->source, paths);
+    one->is_remembered = sl_identity_cache_add(sl_identities_cache(), &record->source, sl_watch_stamp(paths),
+                                               sl_phrases_answer, &recall, scratch);
     if (one->is_remembered)
         ap_log_error(APLOG_MARK, APLOG_DEBUG, 0, s,
                      "SL0193: the certificate %s, which has come, is kept for restarts that find it broken",

@@ -1,13 +1,17 @@
-/* The identities of this configuration: their supply, from collecting to the children. */
+/* The identities of this configuration: their supply, from collecting to the children, and the cache it is filled from.
+ */
 #ifndef SL_HTTPD_IDENTITIES_H
 #define SL_HTTPD_IDENTITIES_H
 
 #include <httpd.h>
 
+#include "identity/identity_cache.h"
 #include "identity/source.h"
 #include "keeper/reload_state.h"
 #include "keeper/supply.h"
 
+/* In the parent: what was loaded, over passes and restarts. */
+sl_identity_cache_t *sl_identities_cache(void);
 /* In the parent, at the begin of each pass over the configuration. */
 sl_supply_t *sl_identities_make(apr_pool_t *pool);
 /* That of this configuration; in every process. NULL before the first one. */

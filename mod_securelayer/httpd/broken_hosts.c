@@ -123,9 +123,8 @@ static const char *brief(apr_pool_t *pool, const sl_problem_t *why)
                        why->object ? why->object : "", why->object ? ": " : "", why->reason, NULL);
 }
 
-/* Marks the lines that the host needs, or that are to blame for errors of it. Returns what is to be said of the first
- * thing that is wrong; NULL if nothing is. */
-static const sl_problem_t *mark_lines(const server_rec *s, const sl_problems_t *problems, int first, unsigned use)
+/* Marks the lines that the host needs; what is to be said of the first one, NULL if there is none. */
+static const sl_problem_t *mark_needed(const server_rec *s, unsigned use)
 {
     apr_array_header_t *refused = sl_directives_refused();
     const sl_problem_t *reason = NULL;
@@ -138,14 +137,28 @@ static const sl_problem_t *mark_lines(const server_rec *s, const sl_problems_t *
         line->uses |= use;
         reason = reason ? reason : line->why;
     }
+    return reason;
+}
+
+/* The same of those that are to blame for errors of the host, or of its first error. *errors: how many there are. */
+static const sl_problem_t *mark_blamed(const server_rec *s, const sl_problems_t *problems, int first, unsigned use,
+                                       int *errors)
+{
+    const sl_problem_t *reason = NULL;
+
+    *errors = 0;
     for (int i = first; i < problems->all->nelts; i++) {
         const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
-        sl_refused_t *line = why->gravity == SL_PROBLEM_ERROR ? find_line(&why->origin, why->object, s) : NULL;
+        sl_refused_t *line;
 
+        if (why->gravity != SL_PROBLEM_ERROR)
+            continue;
+        line = find_line(&why->origin, why->object, s);
         if (line)
             line->uses |= use;
-        if (why->gravity == SL_PROBLEM_ERROR && !reason)
+        if (!reason)
             reason = line ? line->why : why;
+        ++*errors;
     }
     return reason;
 }
@@ -176,25 +189,6 @@ static void leave_out(const server_rec *s, const char *id, const char *reason, c
     host->line = APR_ARRAY_IDX(problems->all, problems->all->nelts - 1, sl_problem_t *);
 }
 
-static int needs_line(const server_rec *s)
-{
-    apr_array_header_t *refused = sl_directives_refused();
-
-    for (int i = 0; i < refused->nelts; i++) {
-        if (is_needed(&APR_ARRAY_IDX(refused, i, sl_refused_t), s))
-            return 1;
-    }
-    return 0;
-}
-
-/* What is wrong besides is told as an error of the host, or was refused as it was read. */
-static int is_wrong_besides(const server_rec *s, const sl_problems_t *problems, int first, int awaited)
-{
-    for (int i = first; i < problems->all->nelts; i++)
-        awaited -= APR_ARRAY_IDX(problems->all, i, const sl_problem_t *)->gravity == SL_PROBLEM_ERROR;
-    return awaited != 0 || needs_line(s);
-}
-
 static sl_host_fate_t skip_host(const server_rec *s, const char *id, const char *reason, int waits,
                                 sl_problems_t *problems)
 {
@@ -211,12 +205,15 @@ sl_host_fate_t sl_broken_hosts_judge(const server_rec *s, const char *id, sl_pro
                                      const char *elsewhere, int awaited)
 {
     int skip = sl_settings_number(sl_config_of_server(s)->settings, SL_BROKEN_HOST) == SL_BROKEN_SKIP;
-    const sl_problem_t *why = mark_lines(s, problems, first, skip ? LEAVES_OUT : STOPS);
+    unsigned use = skip ? LEAVES_OUT : STOPS;
+    int errors;
+    const sl_problem_t *needed = mark_needed(s, use), *blamed = mark_blamed(s, problems, first, use, &errors);
+    const sl_problem_t *why = needed ? needed : blamed;
 
     if (!why && !elsewhere)
         return SL_HOST_GOOD;
     if (skip) {
-        int waits = awaited && !elsewhere && !is_wrong_besides(s, problems, first, awaited);
+        int waits = awaited && awaited == errors && !needed && !elsewhere;
         sl_host_fate_t fate = skip_host(s, id, why ? brief(problems->pool, why) : elsewhere, waits, problems);
 
         sl_problems_soften(problems, first);

@@ -43,7 +43,7 @@ put_file("$dir/names.key", slurp($pair{names}{key}));
 put_file("$dir/first.crt", slurp($pair{first}{full}));
 put_file("$dir/first.key", slurp($pair{good}{key}));
 put_file("$dir/keys", 'no keys');
-my $head = join('', map {"Listen 127.0.0.1:\${port_$_}\n"} qw(https first)) . "Protocols h2 http/1.1\nSSLVHostSNIPolicy insecure\n"
+my $head = join('', map {"Listen 127.0.0.1:\${port_$_}\n"} qw(https first bare)) . "Protocols h2 http/1.1\nSSLVHostSNIPolicy insecure\n"
     . "LogLevel ssl:debug\n<Location /status>\nSetHandler securelayer-status\n</Location>\nSSLStaplingErrorCacheTimeout 1\nSecureLayerBrokenHost skip\n";
 my $good  = tls_host('good.test', $pair{good});
 my $hosts = $good
@@ -54,23 +54,24 @@ my $hosts = $good
     . tls_host('names.test', files('names'))
     . tls_host('stapled.test', files('stapled'), 'SSLUseStapling on')
     . tls_host('ca.test', files('shared'), "SSLCACertificateFile $dir/gone.ca")
-    . tls_host('keys.test', files('shared'), "SSLSessionTicketKeyFile $dir/keys")
+    . tls_host('keys.test', files('keyed'), "SSLSessionTicketKeyFile $dir/keys")
     . tls_host({ name => 'first.test', port => 'first' }, files('first'))
-    . tls_host({ name => 'second.test', port => 'first' }, $pair{good});
-my @waiting = qw(gone both shared also names stapled first);
+    . tls_host({ name => 'second.test', port => 'first' }, $pair{good})
+    . tls_host({ name => 'bare.test', port => 'bare' }, files('bare')) =~ s/ServerName.*//r;
+my @waiting = qw(gone both shared also names stapled first bare);
 page($httpd, map {"$_.test"} qw(good second ca keys), @waiting);
 $httpd->set_config("$head$hosts");
 
 my $tested = $httpd->configtest;
 is($tested->{status}, 0, 'httpd -t accepts the configuration') or diag $tested->{err};
 like($tested->{err}, qr/SL0180: .*: $_\.test:\d+: the host is left out: .*Repair it, and it is served: nothing has to be restarted/, "... and says that $_.test is served when it is repaired")
-    for @waiting;
+    for grep { $_ ne 'bare' } @waiting;
 like($tested->{err}, qr/SL0180: .*: $_\.test:\d+: the host is left out: .*Repair it and restart httpd gracefully/, "... and that $_.test takes a restart") for qw(ca keys);
 unlike(SL::Httpd->new->set_config("${head}SecureLayerReload off\n$hosts")->configtest->{err}, qr/nothing has to be restarted/, '... as do all with SecureLayerReload off');
 
 $httpd->start_ok or BAIL_OUT('httpd does not start');
-my %client = map { $_ => SL::Client->new(port => $httpd->port($_), cacert => $ca) } qw(https first);
-my %port   = (first => 'first', second => 'first');
+my %client = map { $_ => SL::Client->new(port => $httpd->port($_), cacert => $ca) } qw(https first bare);
+my %port   = (bare => 'bare', first => 'first', second => 'first');
 sub client { return $client{ $port{ $_[0] } || 'https' } }
 sub body   { my ($name, @args) = @_; return client($name)->curl("https://$name.test/", @args)->{body} }
 sub status { return decode_json($client{https}->curl('https://good.test/status?json')->{body}) }
@@ -97,10 +98,10 @@ mkdir "$dir/new/place" or die $!;
 is_refused($_) for qw(ca keys);
 is_refused('first', '... without a name', sni => '');
 my $before = status();
-is($before->{left_out}{total}, 9, 'the status page counts them');
+is($before->{left_out}{total}, 10, 'the status page counts them');
 is(join(' ', sort map { $_->{needs_restart} ? $_->{name} =~ /^(\w+)/ : () } @{ $before->{left_out}{hosts} }), 'ca keys', '... and knows who needs a restart');
 is($before->{certificates}{total}, 2, '... and no certificate of those that are not there');
-like($httpd->new_log, qr/SL0181: 9 virtual hosts are left out .*, 2 are served by TLS/, 'the log counts them');
+like($httpd->new_log, qr/SL0181: 10 virtual hosts are left out .*, 2 are served by TLS/, 'the log counts them');
 is($client{https}->curl('https://good.test/', args => ['-H', 'Host: gone.test'])->{code}, 421, "another host's connection does not lead there");
 
 # ---- they come ----
@@ -112,11 +113,11 @@ ok($httpd->wait_for_log(qr{SL0191: the certificate \S+/new/place/gone\.crt is th
 is($client{https}->curl('https://good.test/', args => ['-H', 'Host: gone.test'])->{body}, "this is gone.test\n", "... and requests over another host's connection");
 is(join(',', map { body('gone', http => $_) } 1.1, 2), "this is gone.test\n,this is gone.test\n", '... with HTTP/1.1 and HTTP/2');
 my $after = status();
-is($after->{left_out}{total}, 8, '... the status page counts it no more');
+is($after->{left_out}{total}, 9, '... the status page counts it no more');
 is($after->{certificates}{total}, 3, '... and has its certificate');
 my ($row) = @{ decode_json($client{https}->curl('https://good.test/status?json&filter=gone.test')->{body})->{certificates}{list} };
 like($row->{not_after} // '', qr/^20\d\d-/, '... with its dates') or diag explain $row;
-like($client{https}->curl('https://good.test/status?metrics')->{body}, qr/^securelayer_hosts_left_out 8$/m, '... so do the metrics');
+like($client{https}->curl('https://good.test/status?metrics')->{body}, qr/^securelayer_hosts_left_out 9$/m, '... so do the metrics');
 
 put_file("$dir/rsa.crt", slurp($pair{rsa}{full}));
 comes('both', 'a host with two certificates, when the one that was missing comes');
@@ -128,8 +129,13 @@ comes('shared', 'two hosts with the same files');
 is($client{https}->curl('https://www.shared.test/')->{body}, "this is also.test\n", '... both of them, by an alias');
 is_refused($_, "... not $_.test, which lacks something else") for qw(ca keys);
 
+install('bare', $pair{gone});
+ok(wait_until(sub { $client{bare}->curl('https://gone.test/')->{body} eq "this is bare.test\n" }, 2 * slow()), 'a host without a name, with any certificate') or diag $httpd->new_log;
+
+install('keyed', $pair{first});
 put_file("$dir/first.key", slurp($pair{first}{key}));
 comes('first', 'the first host of an address, when its key matches');
+unlike($httpd->new_log, qr/SL0191: [^\n]*keyed/, '... and nobody is told to be served who is not');
 ok($client{first}->s_client('first.test', sni => '')->{connected}, '... and it is there for who sends no name');
 
 # ---- what is no good is refused, at once, and told ----
@@ -165,7 +171,7 @@ unlink "$dir/new/place/gone.crt" or die $!;
 ok($httpd->restart(graceful => 1), 'a graceful restart, when one of the certificates is missing again') or BAIL_OUT($httpd->new_log);
 like($httpd->new_log, qr/SL0004: .*the certificate that was loaded before keeps serving/, '... tells it');
 is(out(), 'ca keys', '... and leaves out nobody else');
-is(body($_), "this is $_.test\n", "... $_.test is served") for @waiting;
+is(body($_), "this is $_.test\n", "... $_.test is served") for grep { $_ ne 'bare' } @waiting;
 install('new/place/gone', $pair{renewed});
 ok(wait_until(sub { $client{https}->s_client('gone.test')->{text} =~ /@{[ slurp($pair{renewed}{cert}) =~ m{CERTIFICATE-----\s+(\S+)} ]}/ }, 5 * slow()), '... with a renewed certificate when it comes');
 

@@ -26,6 +26,7 @@ $pair{ecdsa}   = $certs->server('both.test', type => 'ecdsa');
 $pair{shared}  = $certs->server('shared.test', type => 'ecdsa', names => ['shared.test', 'also.test', '*.shared.test']);
 $pair{stapled} = $certs->server('stapled.test', type => 'ecdsa', extensions => $aia);
 $pair{expired} = $certs->server('names.test', type => 'ecdsa', tag => 'repaired', start => '-20d', end => '-1d');
+$pair{keyed}   = $certs->server('keys.test', type => 'ecdsa');
 $pair{weak}    = $certs->server('names.test', type => 'rsa1024');
 $pair{renewed} = $certs->server('gone.test', type => 'ecdsa', tag => 'repaired');
 
@@ -53,20 +54,20 @@ my $hosts = $good
     . tls_host('also.test', files('shared'), 'ServerAlias *.shared.test')
     . tls_host('names.test', files('names'))
     . tls_host('stapled.test', files('stapled'), 'SSLUseStapling on')
-    . tls_host('ca.test', files('shared'), "SSLCACertificateFile $dir/gone.ca")
+    . tls_host('other.test', files('shared'), 'SSLOCSPEnable on', "SSLOCSPResponderCertificateFile $dir/gone.responder")
     . tls_host('keys.test', files('keyed'), "SSLSessionTicketKeyFile $dir/keys")
     . tls_host({ name => 'first.test', port => 'first' }, files('first'))
     . tls_host({ name => 'second.test', port => 'first' }, $pair{good})
     . tls_host({ name => 'bare.test', port => 'bare' }, files('bare')) =~ s/ServerName.*//r;
 my @waiting = qw(gone both shared also names stapled first bare);
-page($httpd, map {"$_.test"} qw(good second ca keys), @waiting);
+page($httpd, map {"$_.test"} qw(good second other keys), @waiting);
 $httpd->set_config("$head$hosts");
 
 my $tested = $httpd->configtest;
 is($tested->{status}, 0, 'httpd -t accepts the configuration') or diag $tested->{err};
 like($tested->{err}, qr/SL0180: .*: $_\.test:\d+: the host is left out: .*Repair it, and it is served: nothing has to be restarted/, "... and says that $_.test is served when it is repaired")
     for grep { $_ ne 'bare' } @waiting;
-like($tested->{err}, qr/SL0180: .*: $_\.test:\d+: the host is left out: .*Repair it and restart httpd gracefully/, "... and that $_.test takes a restart") for qw(ca keys);
+like($tested->{err}, qr/SL0180: .*: $_\.test:\d+: the host is left out: .*Repair it and restart httpd gracefully/, "... and that $_.test takes a restart") for qw(keys other);
 unlike(SL::Httpd->new->set_config("${head}SecureLayerReload off\n$hosts")->configtest->{err}, qr/nothing has to be restarted/, '... as do all with SecureLayerReload off');
 
 $httpd->start_ok or BAIL_OUT('httpd does not start');
@@ -95,11 +96,11 @@ sub comes {
 mkdir "$dir/new" or die $!;
 is_refused($_) for @waiting;
 mkdir "$dir/new/place" or die $!;
-is_refused($_) for qw(ca keys);
+is_refused($_) for qw(keys other);
 is_refused('first', '... without a name', sni => '');
 my $before = status();
 is($before->{left_out}{total}, 10, 'the status page counts them');
-is(join(' ', sort map { $_->{needs_restart} ? $_->{name} =~ /^(\w+)/ : () } @{ $before->{left_out}{hosts} }), 'ca keys', '... and knows who needs a restart');
+is(join(' ', sort map { $_->{needs_restart} ? $_->{name} =~ /^(\w+)/ : () } @{ $before->{left_out}{hosts} }), 'keys other', '... and knows who needs a restart');
 is($before->{certificates}{total}, 2, '... and no certificate of those that are not there');
 like($httpd->new_log, qr/SL0181: 10 virtual hosts are left out .*, 2 are served by TLS/, 'the log counts them');
 is($client{https}->curl('https://good.test/', args => ['-H', 'Host: gone.test'])->{code}, 421, "another host's connection does not lead there");
@@ -127,12 +128,13 @@ is($client{https}->s_client('both.test', args => ['-sigalgs', $_->[0]])->{connec
 install('shared', $pair{shared});
 comes('shared', 'two hosts with the same files');
 is($client{https}->curl('https://www.shared.test/')->{body}, "this is also.test\n", '... both of them, by an alias');
-is_refused($_, "... not $_.test, which lacks something else") for qw(ca keys);
+is(scalar(() = $httpd->new_log =~ /SL0191: [^\n]*shared/g), 1, '... and the log says it once');
+is_refused($_, "... not $_.test, which lacks something else") for qw(keys other);
 
 install('bare', $pair{gone});
 ok(wait_until(sub { $client{bare}->curl('https://gone.test/')->{body} eq "this is bare.test\n" }, 2 * slow()), 'a host without a name, with any certificate') or diag $httpd->new_log;
 
-install('keyed', $pair{first});
+install('keyed', $pair{keyed});
 put_file("$dir/first.key", slurp($pair{first}{key}));
 comes('first', 'the first host of an address, when its key matches');
 unlike($httpd->new_log, qr/SL0191: [^\n]*keyed/, '... and nobody is told to be served who is not');
@@ -162,7 +164,7 @@ put_file("$dir/stapled.crt", slurp($pair{stapled}{full}) . slurp($ca));
 put_file("$dir/stapled.key", slurp($pair{stapled}{key}));
 comes('stapled', 'a host with stapling');
 ok(wait_until(sub { my $s = $client{https}->s_client('stapled.test', args => ['-status']); "$s->{out}$s->{text}" =~ /Cert Status: good/ }, 20 * slow()), '... gets its answer');
-is(out(), 'ca keys', 'nobody else is left out any more');
+is(out(), 'keys other', 'nobody else is left out any more');
 
 # ---- restarts ----
 
@@ -170,7 +172,7 @@ ok($httpd->wait_for_log(qr{SL0193: the certificate \S+/gone\.crt, which has come
 unlink "$dir/new/place/gone.crt" or die $!;
 ok($httpd->restart(graceful => 1), 'a graceful restart, when one of the certificates is missing again') or BAIL_OUT($httpd->new_log);
 like($httpd->new_log, qr/SL0004: .*the certificate that was loaded before keeps serving/, '... tells it');
-is(out(), 'ca keys', '... and leaves out nobody else');
+is(out(), 'keys other', '... and leaves out nobody else');
 is(body($_), "this is $_.test\n", "... $_.test is served") for grep { $_ ne 'bare' } @waiting;
 install('new/place/gone', $pair{renewed});
 ok(wait_until(sub { $client{https}->s_client('gone.test')->{text} =~ /@{[ slurp($pair{renewed}{cert}) =~ m{CERTIFICATE-----\s+(\S+)} ]}/ }, 5 * slow()), '... with a renewed certificate when it comes');

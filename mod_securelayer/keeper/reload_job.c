@@ -154,7 +154,7 @@ static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *ite
     }
     put_state(work, item, state);
     if (news && was_lacking)
-        sl_loop_say(loop, SL_SAY_NOTICE, "SL0191: %s is there, and who was left out for it is served now%s%s",
+        sl_loop_say(loop, SL_SAY_NOTICE, "SL0191: %s is there: who was left out for nothing else is served now%s%s",
                     item->name, said ? ": " : "", said ? said : "");
     else if (news)
         sl_loop_say(loop, SL_SAY_NOTICE, "SL0150: %s was changed, and new connections get it%s%s", item->name,

@@ -110,7 +110,7 @@ is($client{https}->curl('https://good.test/', args => ['-H', 'Host: gone.test'])
 $httpd->mark;
 install('new/place/gone', $pair{gone});
 comes('gone', 'a certificate in a directory that was not there');
-ok($httpd->wait_for_log(qr{SL0191: the certificate \S+/new/place/gone\.crt is there, and who was left out for it is served now: valid until [^,]*, serial number \w+}), '... and the log says so');
+ok($httpd->wait_for_log(qr{SL0191: the certificate \S+/new/place/gone\.crt is there: who was left out for nothing else is served now: valid until [^,]*, serial number \w+}), '... and the log says so');
 is($client{https}->curl('https://good.test/', args => ['-H', 'Host: gone.test'])->{body}, "this is gone.test\n", "... and requests over another host's connection");
 is(join(',', map { body('gone', http => $_) } 1.1, 2), "this is gone.test\n,this is gone.test\n", '... with HTTP/1.1 and HTTP/2');
 my $after = status();

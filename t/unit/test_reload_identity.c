@@ -1,6 +1,6 @@
-/* What the keeper takes of a certificate's files where there was none at the start: the first one has to be in date, strong,
- * and for one of its hosts' names; it counts as news even if a keeper that died had published it already. The next one
- * has to cover what it covers. */
+/* What the keeper takes of a certificate's files where there was none at the start: the first one has to be in date,
+ * strong, and for one of its hosts' names; it counts as news even if a keeper that died had published it already. The
+ * next one has to cover what it covers. */
 #include "keeper/reload_identity.h"
 #include "material.h"
 #include "unit.h"

@@ -123,7 +123,7 @@ const char *sl_hint(const sl_conn_t *conn, apr_pool_t *pool)
     case SL_FAIL_LEFT_OUT:
         return apr_psprintf(pool,
                             "%s is left out (SecureLayerBrokenHost skip): what is wrong with it was told when httpd "
-                            "started",
+                            "started, or its certificate's files changed",
                             conn->vhost->id);
     case SL_FAIL_NAME_CHANGED:
         return "the client changed the name or the protocols it asks for between two hellos";

@@ -20,6 +20,8 @@ typedef struct sl_host_t {
     /* The virtual host for `name` (as sl_text_host() makes it; NULL: the client sent none that could be one).
      * Never NULL: the default of the address if nobody has that name; *known then is 0. */
     const sl_vhost_t *(*find_vhost)(void *baton, const char *name, int *known);
+    /* Is a virtual host with SL_OUT_UNTIL_REPAIRED still left out? May be NULL: it is. */
+    int (*is_out)(void *baton, const sl_vhost_t *vhost);
     /* The protocol to use among `offered` (const char *, gone after the handshake); NULL if none is known here. May be
      * asked twice in one handshake. */
     const char *(*select_alpn)(void *baton, const sl_vhost_t *vhost, const apr_array_header_t *offered);

@@ -89,6 +89,15 @@ static sl_step_t refuse_name(sl_conn_t *conn, sl_failure_reason_t reason, const 
     return SL_STEP_DONE;
 }
 
+static int is_left_out(const sl_conn_t *conn)
+{
+    const sl_vhost_t *vhost = conn->vhost;
+
+    if (vhost->left_out == SL_OUT_UNTIL_REPAIRED && conn->host->is_out)
+        return conn->host->is_out(conn->baton, vhost);
+    return vhost->left_out != SL_NOT_LEFT_OUT;
+}
+
 static sl_step_t choose_vhost(sl_conn_t *conn)
 {
     const sl_client_hello_t *hello = conn->hello;
@@ -103,7 +112,7 @@ static sl_step_t choose_vhost(sl_conn_t *conn)
             conn->name = strcmp(host, conn->sni) ? apr_pstrdup(conn->pool, host) : conn->sni;
     }
     conn->vhost = conn->host->find_vhost(conn->baton, conn->name, &conn->name_known);
-    if (conn->vhost->left_out)
+    if (is_left_out(conn))
         return refuse_name(conn, SL_FAIL_LEFT_OUT, NULL);
     trouble = look_into_directory(conn);
     if (has_nothing_to_show(conn) || (conn->sni && !conn->name_known && !trouble && conn->vhost->refuse_unknown_name))

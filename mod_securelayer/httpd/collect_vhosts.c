@@ -44,8 +44,17 @@ typedef struct sl_collect_t {
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
     apr_int64_t now;
     int ask_modules;
+    int may_await; /* what is repaired while httpd runs is noticed */
+    apr_array_header_t *lacks; /* of lack_t, of the host in hand; NULL: none */
     int hosts;
 } sl_collect_t;
+
+/* A certificate of a host that could not be had. */
+typedef struct lack_t {
+    const sl_source_t *source;
+    apr_uint64_t stamp; /* of its files */
+    int place;          /* among the host's identities */
+} lack_t;
 
 /* ---- is TLS on? ---- */
 
@@ -327,16 +336,30 @@ static apr_uint64_t stamp_of(const sl_source_t *source)
     return sl_watch_stamp(paths);
 }
 
+/* Its place is left free: the host may come to be served without a restart. */
+static void note_lack(sl_collect_t *in, const sl_source_t *source, apr_uint64_t stamp, apr_array_header_t *identities)
+{
+    lack_t lack = {source, stamp, identities->nelts};
+
+    if (!in->lacks)
+        in->lacks = apr_array_make(in->scratch, 2, sizeof(lack_t));
+    APR_ARRAY_PUSH(in->lacks, lack_t) = lack;
+    apr_array_push(identities);
+}
+
 /* `host`: the one that shows it; NULL: it is for backends. */
 static void load_one(sl_collect_t *in, const server_rec *s, const server_rec *host, sl_wanted_t *wanted, int index,
                      const char *id, apr_array_header_t *identities)
 {
+    int errors = in->problems->errors;
     const sl_stored_t *stored;
     sl_identity_ref_t ref;
 
     if (!wanted->stamp)
         wanted->stamp = stamp_of(&wanted->source);
     stored = load_identity(in, s, wanted, index, id);
+    if (!stored && host && in->problems->errors > errors)
+        note_lack(in, &wanted->source, wanted->stamp, identities);
     if (!stored)
         return;
     review(in, host, &wanted->source, stored);
@@ -416,6 +439,29 @@ static void warn_of_ports(sl_collect_t *in, const server_rec *s, const sl_settin
 
 #define SAME_SETTINGS "has the same settings as another host, which can't be served with them"
 
+/* The errors that the keeper notices the end of: those of certificates whose places are all files. */
+static int count_awaited(const sl_collect_t *in)
+{
+    const char *paths[SL_WATCH_PATHS + 1];
+
+    for (int i = 0; in->may_await && in->lacks && i < in->lacks->nelts; i++) {
+        sl_identities_paths(APR_ARRAY_IDX(in->lacks, i, lack_t).source, paths);
+        if (!*paths)
+            return 0;
+    }
+    return in->may_await && in->lacks ? in->lacks->nelts : 0;
+}
+
+static void await_all(const sl_collect_t *in, const server_rec *s, const apr_array_header_t *identities)
+{
+    for (int i = 0; i < in->lacks->nelts; i++) {
+        const lack_t *lack = &APR_ARRAY_IDX(in->lacks, i, lack_t);
+
+        APR_ARRAY_IDX(identities, lack->place, sl_identity_ref_t) =
+            sl_identities_await(in->pool, lack->source, lack->stamp, s);
+    }
+}
+
 /* Nobody comes as far as its profile, but all hosts have one. */
 static void leave_out(sl_collect_t *in, server_rec *s, sl_profile_t *profile, const char *id)
 {
@@ -427,7 +473,20 @@ static void leave_out(sl_collect_t *in, server_rec *s, sl_profile_t *profile, co
         return;
     config->vhost = sl_vhost_make(in->pool, id, config->settings, profile,
                                   apr_array_make(in->pool, 0, sizeof(sl_identity_ref_t)), s);
-    config->vhost->left_out = 1;
+    config->vhost->left_out = SL_OUT_UNTIL_RESTART;
+}
+
+/* `waits`: not until its certificates are there. */
+static void serve(const sl_collect_t *in, server_rec *s, sl_profile_t *profile, const char *id,
+                  apr_array_header_t *identities, int waits)
+{
+    sl_server_config_t *config = sl_config_of_server(s);
+
+    config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
+    if (!waits)
+        return;
+    await_all(in, s, identities);
+    config->vhost->left_out = SL_OUT_UNTIL_REPAIRED;
 }
 
 static void collect_server(sl_collect_t *in, server_rec *s)
@@ -437,6 +496,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     const char *id = host_id(in, s);
     apr_array_header_t *sources, *identities;
     sl_profile_t *profile;
+    sl_host_fate_t fate;
     int stand_in = 0, first = in->problems->all->nelts, on = is_engine_on(s, config->settings);
 
     warn_of_ports(in, s, config->settings, id, on);
@@ -450,24 +510,23 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     if (!sources->nelts)
         stand_in = add_from_modules(in, s, sources, sl_module_hooks_add_fallback_cert_files);
     identities = apr_array_make(in->pool, sources->nelts, sizeof(sl_identity_ref_t));
+    in->lacks = NULL;
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
     if (!sources->nelts && !sl_directories_setting(config->settings) && profile && !profile->has_own_certificate &&
         (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
-    switch (sl_broken_hosts_judge(s, id, in->problems, first, profile ? NULL : SAME_SETTINGS)) {
-    case SL_HOST_LEFT_OUT:
+    fate = sl_broken_hosts_judge(s, id, in->problems, first, profile ? NULL : SAME_SETTINGS,
+                                 stand_in ? 0 : count_awaited(in));
+    if (fate == SL_HOST_LEFT_OUT)
         leave_out(in, s, profile, id);
+    else if (fate != SL_HOST_STOPS)
+        serve(in, s, profile, id, identities, fate == SL_HOST_WAITS);
+    if (fate != SL_HOST_GOOD)
         return;
-    case SL_HOST_STOPS:
-        return;
-    case SL_HOST_GOOD:
-        break;
-    }
+    config->vhost->unavailable = stand_in > 0;
     for (int i = 0; i < sources->nelts; i++)
         sl_broken_hosts_settle(&APR_ARRAY_IDX(sources, i, sl_wanted_t).source);
-    config->vhost = sl_vhost_make(in->pool, id, config->settings, profile, identities, s);
-    config->vhost->unavailable = stand_in > 0;
     in->hosts++;
     if (stand_in)
         sl_problems_add(in->problems, SL_PROBLEM_WARNING, "AH10085", NULL, id, NULL,
@@ -545,6 +604,8 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
         .pool = pool, .scratch = scratch, .whole = scratch, .problems = problems, .ask_modules = ask_modules};
     int has_context_hook = ask_modules && sl_module_hooks_has("init_server");
 
+    /* Modules that change a host's SSL_CTX expect its certificates in it when it starts. */
+    in.may_await = sl_reload_is_on(main_server) && !sl_module_hooks_has("init_server");
     in.dialog = make_dialog(&in, main_server, mode);
     in.now = apr_time_sec(apr_time_now());
     in.profiles = sl_profile_set_make(pool, in.now, sl_machine_prepare);

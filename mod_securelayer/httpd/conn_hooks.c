@@ -20,6 +20,7 @@
 #include <mod_securelayer.h>
 
 #include "httpd/bio_brigade.h"
+#include "httpd/broken_hosts.h"
 #include "httpd/client_ocsp.h"
 #include "httpd/counters.h"
 #include "httpd/decrypt.h"
@@ -95,6 +96,12 @@ static sl_identity_t *get_identity(void *baton, int id)
     return sl_supply_get(sl_identities_supply(), id);
 }
 
+static int is_out(void *baton, const sl_vhost_t *vhost)
+{
+    (void)baton;
+    return sl_broken_hosts_is_out(vhost);
+}
+
 static sl_identity_t *find_identity(void *baton, const sl_vhost_t *vhost, const char *name, const char **trouble)
 {
     const sl_link_t *link = baton;
@@ -157,6 +164,7 @@ static sl_host_t host = {
     .select_alpn = select_alpn,
     .get_identity = get_identity,
     .find_identity = find_identity,
+    .is_out = is_out,
     .get_trust = get_trust,
     .answer_challenge = answer_challenge,
     .show_ssl = show_ssl,

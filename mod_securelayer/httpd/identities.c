@@ -2,8 +2,10 @@
 #include "httpd/identities.h"
 
 #include <http_config.h>
+#include <http_core.h>
 #include <http_main.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <unistd.h>
@@ -23,12 +25,15 @@ static pid_t maker;
 static apr_int64_t ready_most;
 static apr_array_header_t *records; /* of sl_identity_record_t *, by id */
 
+static apr_hash_t *awaited; /* text of a source -> sl_identity_ref_t; NULL: nothing is */
+
 /* The certificates that it made belong to this configuration's library context (crypto/cert_quick). */
 static apr_status_t forget(void *made)
 {
     if (supply != made)
         return APR_SUCCESS;
     supply = NULL;
+    awaited = NULL;
     if (maker == getpid())
         sl_shared_certs_forget();
     return APR_SUCCESS;
@@ -84,6 +89,7 @@ sl_supply_t *sl_identities_make(apr_pool_t *pool)
     supply = sl_supply_make(pool);
     maker = getpid();
     records = apr_array_make(pool, 16, sizeof(sl_identity_record_t *));
+    awaited = NULL;
     apr_pool_cleanup_register(pool, supply, forget, apr_pool_cleanup_null);
     apr_pool_pre_cleanup_register(pool, supply, offer_all);
     return supply;
@@ -146,8 +152,8 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, con
         record->source = *source;
         record->stamp = stamp;
         record->names = apr_array_make(pool, 1, sizeof(const char *));
-        record->not_before = stored->not_before;
-        record->not_after = stored->not_after;
+        record->not_before = stored ? stored->not_before : 0;
+        record->not_after = stored ? stored->not_after : 0;
         record->state_entry = -1;
         record->shown = sl_key_uri_shown(source->certificate, pool);
     }
@@ -155,12 +161,43 @@ void sl_identities_note(apr_pool_t *pool, int id, const sl_stored_t *stored, con
         add_names(nth(id)->names, host);
 }
 
+/* httpd gives a virtual host that has none the name of the main server. */
+static int is_nameless(const server_rec *host)
+{
+    return host->is_virtual && ap_server_conf && host->server_hostname == ap_server_conf->server_hostname;
+}
+
+static const char *text_of(apr_pool_t *pool, const sl_source_t *source)
+{
+    return apr_psprintf(pool, "%d %d %d %s\n%s\n%s", source->first, source->key_number, source->is_bundle,
+                        source->certificate, source->key ? source->key : "", source->chain ? source->chain : "");
+}
+
+sl_identity_ref_t sl_identities_await(apr_pool_t *pool, const sl_source_t *source, apr_uint64_t stamp,
+                                      const server_rec *host)
+{
+    const char *text = text_of(pool, source);
+    sl_identity_ref_t *ref;
+
+    if (!awaited)
+        awaited = apr_hash_make(pool);
+    ref = apr_hash_get(awaited, text, APR_HASH_KEY_STRING);
+    if (!ref) {
+        ref = apr_palloc(pool, sizeof(*ref));
+        *ref = sl_supply_await(supply);
+        apr_hash_set(awaited, text, APR_HASH_KEY_STRING, ref);
+    }
+    sl_identities_note(pool, ref->id, NULL, source, stamp, host);
+    nth(ref->id)->any_name |= is_nameless(host);
+    return *ref;
+}
+
 const sl_identity_record_t *sl_identities_record(int id)
 {
     return id >= 0 && id < records->nelts ? nth(id) : NULL;
 }
 
-void sl_identities_state(int id, sl_reload_state_t *state)
+int sl_identities_state(int id, sl_reload_state_t *state)
 {
     const sl_identity_record_t *record = sl_identities_record(id);
 
@@ -170,6 +207,7 @@ void sl_identities_state(int id, sl_reload_state_t *state)
         state->not_before = record->not_before;
         state->not_after = record->not_after;
     }
+    return state->not_after || sl_supply_start_of(supply, id);
 }
 
 /* ---- watching ---- */
@@ -180,7 +218,8 @@ static int look_at_expiry(void *unused, int id, sl_expiry_t *what)
     sl_reload_state_t state;
 
     (void)unused;
-    sl_identities_state(id, &state);
+    if (!sl_identities_state(id, &state))
+        return 0;
     what->name = nth(id)->shown;
     what->not_before = state.not_before;
     what->not_after = state.not_after;
@@ -203,6 +242,7 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrase
     memcpy(item->paths, paths, sizeof(*paths) * 4);
     what = apr_pcalloc(pool, sizeof(*what));
     what->id = id;
+    what->any_name = record->any_name;
     what->source = &record->source;
     what->names = record->names;
     what->supply = supply;
@@ -210,9 +250,40 @@ static void reload(apr_pool_t *pool, int id, sl_section_t *news, const sl_phrase
     what->phrases = phrases;
     item->name = apr_pstrcat(pool, "the certificate ", record->source.certificate, NULL);
     item->stamp = record->stamp;
+    item->is_awaited = !sl_supply_start_of(supply, id);
     item->load = sl_reload_identity;
     item->baton = what;
     record->state_entry = item->entry;
+}
+
+/* Those of the start, and those that a host is to be served with. */
+static char *list_wanted(apr_pool_t *pool, const server_rec *main_server, int count)
+{
+    char *wanted = apr_pcalloc(pool, (apr_size_t)count);
+
+    for (int i = 0; i < count; i++)
+        wanted[i] = sl_supply_start_of(supply, i) != NULL;
+    for (const server_rec *s = main_server; awaited && s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+
+        for (int i = 0; vhost && vhost->left_out == SL_OUT_UNTIL_REPAIRED && i < vhost->identities->nelts; i++)
+            wanted[APR_ARRAY_IDX(vhost->identities, i, sl_identity_ref_t).id] = 1;
+    }
+    return wanted;
+}
+
+static void reload_all(apr_pool_t *pool, const server_rec *main_server, int count, sl_section_t *news)
+{
+    apr_pool_t *scratch;
+    const char *wanted;
+
+    apr_pool_create(&scratch, pool);
+    wanted = list_wanted(scratch, main_server, count);
+    for (int i = 0; i < count; i++) {
+        if (wanted[i])
+            reload(pool, i, news, sl_remembered_phrases(1));
+    }
+    apr_pool_destroy(scratch);
 }
 
 apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
@@ -226,8 +297,7 @@ apr_status_t sl_identities_start(apr_pool_t *pool, server_rec *main_server, sl_p
 
         if (rv != APR_SUCCESS)
             return rv;
-        for (int i = 0; i < count; i++)
-            reload(pool, i, news, sl_remembered_phrases(1));
+        reload_all(pool, main_server, count, news);
     }
     sl_keeper_hooks_board()->identities = news;
     sl_supply_settle(supply, news);

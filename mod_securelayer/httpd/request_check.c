@@ -11,6 +11,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "httpd/broken_hosts.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
 #include "httpd/plain_http.h"
@@ -102,7 +103,7 @@ static int post_read_request(request_rec *r)
 
     if (rv != DECLINED || !ap_is_initial_req(r))
         return rv;
-    if (vhost && vhost->left_out)
+    if (vhost && sl_broken_hosts_is_out(vhost))
         return refuse_left_out(r, vhost);
     if (!link || !link->tls->ssl)
         return DECLINED;

@@ -80,7 +80,7 @@ static int leaves_browsers_out(const server_rec *s)
 {
     const sl_vhost_t *vhost = sl_config_vhost(s);
 
-    return vhost && !vhost->left_out && vhost->profile->verify_mode == SL_VERIFY_NONE &&
+    return vhost && vhost->left_out != SL_OUT_UNTIL_RESTART && vhost->profile->verify_mode == SL_VERIFY_NONE &&
            SSL_CTX_get_max_proto_version(vhost->profile->ctx) == TLS1_3_VERSION;
 }
 

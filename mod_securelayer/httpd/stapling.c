@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ APLOG_USE_MODULE(sl);
 
 /* A certificate, by its digest: what a connection can tell of the one it shows. */
 typedef struct record_t {
-    X509 *leaf;                           /* that of the start, held; NULL unless it is stapled or a module's */
+    X509 *leaf;                           /* that of the start, held; NULL unless it is stapled, or a module's */
     unsigned char id[ID_SIZE];            /* as httpd's hooks name it: SHA-1 of the DER */
     unsigned char key[SL_BOARD_KEY_SIZE]; /* as the board does */
     unsigned primed : 1;                  /* httpd's hooks have it */
@@ -169,24 +170,21 @@ static const char *url_for(const look_t *in)
     return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : NULL;
 }
 
-static void add_staple(const look_t *in, record_t *record, X509 *issuer, const char *url)
+/* NULL if it is listed already. */
+static sl_staple_t *list_staple(const look_t *in, record_t *record, const char *name)
 {
     const sl_settings_t *settings = in->vhost->settings;
     sl_staple_t *staple;
 
     by_identity[in->id] = record;
     if (record->is_listed)
-        return;
+        return NULL;
     record->is_listed = 1;
     staple = apr_array_push(staples);
     memset(staple, 0, sizeof(*staple));
-    hold_leaf(in, record);
-    hold(in, issuer);
     memcpy(staple->key, record->key, sizeof(staple->key));
-    staple->cert = record->leaf;
-    staple->issuer = issuer;
-    staple->name = apr_pstrdup(in->pool, in->identity->origin);
-    staple->url = url;
+    staple->name = name;
+    staple->url = sl_settings_text(settings, SL_STAPLING_URL);
     staple->url_is_forced = sl_settings_text(settings, SL_STAPLING_URL) != NULL;
     staple->identity = in->id;
     staple->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
@@ -197,6 +195,41 @@ static void add_staple(const look_t *in, record_t *record, X509 *issuer, const c
     staple->pause = sl_settings_number(settings, SL_STAPLING_ERROR_TIMEOUT);
     staple->errors_too = sl_settings_number(settings, SL_STAPLING_ERRORS) != 0;
     staple->try_later = sl_settings_number(settings, SL_STAPLING_TRY_LATER) != 0;
+    return staple;
+}
+
+static void add_staple(const look_t *in, record_t *record, X509 *issuer, const char *url)
+{
+    sl_staple_t *staple = list_staple(in, record, apr_pstrdup(in->pool, in->identity->origin));
+
+    if (!staple)
+        return;
+    hold_leaf(in, record);
+    hold(in, issuer);
+    staple->cert = record->leaf;
+    staple->issuer = issuer;
+    staple->url = url;
+}
+
+/* The courier begins when the certificate comes. Until then its place on the board has a name that no certificate has.
+ */
+static void add_awaited(const look_t *in)
+{
+    record_t *record = by_identity[in->id];
+    sl_staple_t *staple;
+
+    if (!sl_settings_number(in->vhost->settings, SL_USE_STAPLING))
+        return;
+    if (!record) {
+        record = apr_pcalloc(in->pool, sizeof(*record));
+        record->entry = -1;
+        SHA256((const unsigned char *)&in->id, sizeof(in->id), record->key);
+        memcpy(record->id, record->key, sizeof(record->id));
+        apr_hash_set(records, record->id, sizeof(record->id), record);
+    }
+    staple = list_staple(in, record, sl_identities_record(in->id)->shown);
+    if (staple)
+        staple->due = SL_NEVER;
 }
 
 static void warn(const look_t *in, record_t *record, const char *log_id, sl_row_id_t row, const char *advice,
@@ -230,7 +263,7 @@ static void review(const look_t *in, record_t *record, const X509 *issuer, const
              "nothing is stapled, as the certificate of the issuer is not there");
 }
 
-static void collect_identity(const look_t *in)
+static void collect_certificate(const look_t *in)
 {
     record_t *record = record_of(in);
     X509 *issuer = find_issuer(in);
@@ -268,6 +301,22 @@ static int is_of_interest(const look_t *in)
            sl_supply_start_of(sl_identities_supply(), in->id)->has_features;
 }
 
+static void collect_identity(look_t *in)
+{
+    sl_identity_t *identity;
+
+    if (!sl_supply_start_of(sl_identities_supply(), in->id)) {
+        add_awaited(in);
+        return;
+    }
+    if (!is_of_interest(in))
+        return;
+    in->identity = identity = sl_supply_look(sl_identities_supply(), in->id);
+    if (identity)
+        collect_certificate(in);
+    sl_identity_release(identity);
+}
+
 void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int may_ask_modules,
                          sl_problems_t *problems)
 {
@@ -279,17 +328,13 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
     by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)identities + 1));
     check_cache(scratch, main_server, problems);
     for (in.server = main_server; in.server; in.server = in.server->next) {
-        in.vhost = sl_config_vhost(in.server);
-        for (int i = 0; in.vhost && !in.vhost->left_out && i < in.vhost->identities->nelts; i++) {
-            sl_identity_t *identity;
+        int is_served;
 
+        in.vhost = sl_config_vhost(in.server);
+        is_served = in.vhost && in.vhost->left_out != SL_OUT_UNTIL_RESTART;
+        for (int i = 0; is_served && i < in.vhost->identities->nelts; i++) {
             in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;
-            if (!is_of_interest(&in))
-                continue;
-            in.identity = identity = sl_supply_look(sl_identities_supply(), in.id);
-            if (identity)
-                collect_identity(&in);
-            sl_identity_release(identity);
+            collect_identity(&in);
         }
     }
 }

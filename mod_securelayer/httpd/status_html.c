@@ -400,23 +400,25 @@ static void send_refused(const view_t *view)
 
 static void send_left_out(const view_t *view)
 {
-    const apr_array_header_t *hosts = sl_broken_hosts();
+    const apr_array_header_t *hosts = sl_broken_hosts_list(view->r->pool, FILES);
+    int all = sl_broken_hosts_count();
 
-    if (!hosts || !hosts->nelts)
+    if (!hosts->nelts)
         return;
     ap_rprintf(view->r,
                "<section><h2>Hosts that are left out</h2><p class=\"none\">%d, whose names are refused until they are "
-               "repaired and httpd is restarted</p><table><tr><th>Host</th><th>Reason</th></tr>\n",
-               hosts->nelts);
-    for (int i = 0; i < hosts->nelts && i < FILES; i++) {
+               "repaired</p><table><tr><th>Host</th><th>Reason</th><th>Served</th></tr>\n",
+               all);
+    for (int i = 0; i < hosts->nelts; i++) {
         const sl_broken_host_t *host = &APR_ARRAY_IDX(hosts, i, const sl_broken_host_t);
 
-        ap_rprintf(view->r, "<tr><td>%s</td><td>%s <small>%s</small></td></tr>\n", escape(view, host->id),
-                   badge(view, BAD, "left out"), escape(view, host->reason));
+        ap_rprintf(view->r, "<tr><td>%s</td><td>%s <small>%s</small></td><td>%s</td></tr>\n", escape(view, host->id),
+                   badge(view, BAD, "left out"), escape(view, host->reason),
+                   host->needs_restart ? "after a restart" : "when its files are in order");
     }
     ap_rputs("</table>", view->r);
-    if (hosts->nelts > FILES)
-        ap_rprintf(view->r, "<p class=\"none\">and %d more</p>", hosts->nelts - FILES);
+    if (all > hosts->nelts)
+        ap_rprintf(view->r, "<p class=\"none\">and %d more</p>", all - hosts->nelts);
     ap_rputs("</section>\n", view->r);
 }
 

@@ -214,18 +214,18 @@ static void put_reloading(view_t *view, json_t *root, const sl_survey_t *survey)
 
 static void put_left_out(view_t *view, json_t *root)
 {
-    const apr_array_header_t *hosts = sl_broken_hosts();
+    const apr_array_header_t *hosts = sl_broken_hosts_list(view->r->pool, MOST_FILES);
     json_t *object = put_object(view, root, "left_out");
     json_t *array = put_array(view, object, "hosts");
-    int all = hosts ? hosts->nelts : 0;
 
-    put_count(view, object, "total", (apr_uint64_t)all);
-    for (int i = 0; i < all && i < MOST_FILES; i++) {
+    put_count(view, object, "total", (apr_uint64_t)sl_broken_hosts_count());
+    for (int i = 0; i < hosts->nelts; i++) {
         const sl_broken_host_t *host = &APR_ARRAY_IDX(hosts, i, const sl_broken_host_t);
         json_t *entry = json_object();
 
         put_text(view, entry, "name", host->id);
         put_text(view, entry, "reason", host->reason);
+        put(view, entry, "needs_restart", json_boolean(host->needs_restart));
         append(view, array, entry);
     }
 }

@@ -18,6 +18,12 @@
 
 const int sl_expiry_days[SL_EXPIRY_BOUNDS] = {0, 1, 3, 7, 14, 30, 90};
 
+/* Who is left out for it says why. */
+static int is_lacking(const sl_reload_item_t *item, const sl_reload_state_t *state)
+{
+    return item->is_awaited && !state->version;
+}
+
 static int count_of_certificates(void)
 {
     return sl_identities_supply() ? sl_supply_count(sl_identities_supply()) : 0;
@@ -48,7 +54,8 @@ static void add_certificate(sl_survey_t *survey, int id, apr_int64_t now)
     sl_reload_state_t state;
     sl_staple_state_t staple;
 
-    sl_identities_state(id, &state);
+    if (!sl_identities_state(id, &state))
+        return;
     survey->certificates++;
     survey->terms[term_of(&state, now)]++;
     survey->refused += state.refused != 0;
@@ -65,6 +72,8 @@ static void add_file(sl_survey_t *survey, int n)
     sl_reload_state_t state;
 
     sl_reload_state_read(sl_reload_states(), sl_reload_item(n)->entry, &state);
+    if (is_lacking(sl_reload_item(n), &state))
+        return;
     survey->files_refused += state.refused != 0;
     if (state.changed > survey->last_taken)
         survey->last_taken = state.changed;
@@ -84,7 +93,7 @@ void sl_survey_make(sl_survey_t *survey, apr_int64_t now)
     survey->is_reloading = sl_reload_states() != NULL;
     for (int i = 0; survey->is_reloading && i < sl_reload_count(); i++)
         add_file(survey, i);
-    survey->left_out = sl_broken_hosts() ? sl_broken_hosts()->nelts : 0;
+    survey->left_out = sl_broken_hosts_count();
 }
 
 /* ---- some of them ---- */
@@ -119,9 +128,8 @@ apr_array_header_t *sl_survey_find(apr_pool_t *pool, const char *filter)
         sl_reload_state_t state;
         sl_place_t *place;
 
-        if (!record || !matches(record, filter))
+        if (!record || !matches(record, filter) || !sl_identities_state(id, &state))
             continue;
-        sl_identities_state(id, &state);
         place = apr_array_push(places);
         place->not_after = state.not_after;
         place->id = id;
@@ -136,7 +144,7 @@ void sl_survey_look(apr_pool_t *pool, int id, apr_int64_t now, sl_survey_row_t *
 
     memset(row, 0, sizeof(*row));
     row->record = sl_identities_record(id);
-    sl_identities_state(id, &row->reload);
+    (void)sl_identities_state(id, &row->reload);
     row->term = term_of(&row->reload, now);
     row->stapling = sl_stapling_look(id, now, &row->staple);
     if (!identity)
@@ -169,7 +177,7 @@ static apr_array_header_t *list_files(apr_pool_t *pool, int only_refused, int mo
         if (!only_refused && item->load == sl_reload_identity)
             continue;
         sl_reload_state_read(sl_reload_states(), item->entry, &file.state);
-        if (!only_refused || file.state.refused)
+        if (!only_refused || (file.state.refused && !is_lacking(item, &file.state)))
             add_to(files, most, all, &file);
     }
     return files;

@@ -77,10 +77,10 @@ static int count_files(server_rec *main_server)
 
 static void judge(server_rec *s, sl_vhost_t *vhost, sl_problems_t *problems, int first)
 {
-    vhost->left_out =
-        sl_broken_hosts_judge(s, vhost->id, problems, first,
-                              "has the same SSLSessionTicketKeyFile as another host, which can't be served with it") ==
-        SL_HOST_LEFT_OUT;
+    if (sl_broken_hosts_judge(s, vhost->id, problems, first,
+                              "has the same SSLSessionTicketKeyFile as another host, which can't be served with it",
+                              0) == SL_HOST_LEFT_OUT)
+        vhost->left_out = SL_OUT_UNTIL_RESTART;
 }
 
 void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
@@ -98,7 +98,7 @@ void sl_tickets_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_
         int *file, first = problems->all->nelts;
 
         config->ticket_file = -1;
-        if (!path || config->vhost->left_out)
+        if (!path || config->vhost->left_out == SL_OUT_UNTIL_RESTART)
             continue;
         file = apr_hash_get(known, path, APR_HASH_KEY_STRING);
         if (!file) {

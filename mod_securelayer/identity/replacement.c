@@ -11,7 +11,8 @@
 #define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
 
 typedef struct check_t {
-    const sl_identity_t *old, *fresh;
+    const sl_identity_t *old; /* NULL: there was none */
+    const sl_identity_t *fresh;
     const apr_array_header_t *names;
     apr_int64_t now;
     const sl_origin_t *origin;
@@ -40,8 +41,34 @@ static apr_status_t check_dates(const check_t *check)
     return APR_SUCCESS;
 }
 
+/* A host may have names that its certificate is not meant for, but not only such ones. */
+static apr_status_t check_first_names(const check_t *check)
+{
+    const char *missed = NULL;
+    int others = 0;
+
+    for (int i = 0; check->names && i < check->names->nelts; i++) {
+        const char *name = APR_ARRAY_IDX(check->names, i, const char *);
+        char host[SL_HOST_MAX + 1];
+
+        if (!sl_text_host(host, name, strlen(name)))
+            continue;
+        if (sl_identity_covers(check->fresh, host))
+            return APR_SUCCESS;
+        others += missed != NULL;
+        missed = missed ? missed : apr_pstrdup(check->pool, host);
+    }
+    if (!missed)
+        return APR_SUCCESS;
+    return refuse(check, "Get a certificate for that name, or restart httpd if this is wanted",
+                  apr_psprintf(check->pool, "the certificate does not cover %s%s", missed,
+                               others ? ", nor any other name of its hosts" : ""));
+}
+
 static apr_status_t check_names(const check_t *check)
 {
+    if (!check->old)
+        return check_first_names(check);
     for (int i = 0; i < check->names->nelts; i++) {
         const char *name = APR_ARRAY_IDX(check->names, i, const char *);
         char host[SL_HOST_MAX + 1];
@@ -60,19 +87,33 @@ static apr_status_t check_strength(const check_t *check)
 {
     const char *weak = sl_identity_weakness(check->fresh, check->pool);
 
-    if (!weak || sl_identity_weakness(check->old, check->pool))
+    if (!weak || (check->old && sl_identity_weakness(check->old, check->pool)))
         return APR_SUCCESS;
     return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
                   weak);
+}
+
+static apr_status_t check_all(const check_t *check)
+{
+    apr_status_t rv = check_dates(check);
+
+    if (rv == APR_SUCCESS)
+        rv = check_names(check);
+    return rv == APR_SUCCESS ? check_strength(check) : rv;
 }
 
 apr_status_t sl_replacement_check(const sl_identity_t *old, const sl_identity_t *fresh, const apr_array_header_t *names,
                                   apr_int64_t now, const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
 {
     const check_t check = {old, fresh, names, now, origin, pool, why};
-    apr_status_t rv = check_dates(&check);
 
-    if (rv == APR_SUCCESS)
-        rv = check_names(&check);
-    return rv == APR_SUCCESS ? check_strength(&check) : rv;
+    return check_all(&check);
+}
+
+apr_status_t sl_replacement_check_first(const sl_identity_t *fresh, const apr_array_header_t *names, apr_int64_t now,
+                                        const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
+{
+    const check_t check = {NULL, fresh, names, now, origin, pool, why};
+
+    return check_all(&check);
 }

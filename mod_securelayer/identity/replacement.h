@@ -1,5 +1,5 @@
-/* May a certificate take the place of the one that is served? Asked by the keeper when files changed, and by a restart
- * that finds other files than the start before.
+/* May a certificate take the place of the one that is served, or of none? Asked by the keeper when files changed, and by
+ * a restart that finds other files than the start before.
  *
  * Pure; any process and thread. */
 #ifndef SL_IDENTITY_REPLACEMENT_H
@@ -16,6 +16,11 @@
  * `now`: seconds since 1970. Both with their keys. Texts are of `pool`. */
 apr_status_t sl_replacement_check(const sl_identity_t *old, const sl_identity_t *fresh, const apr_array_header_t *names,
                                   apr_int64_t now, const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
+    __attribute__((warn_unused_result));
+/* The same where nothing was served before: dates and weakness, and it has to cover one of `names` at least; NULL: it
+ * may be for any name. */
+apr_status_t sl_replacement_check_first(const sl_identity_t *fresh, const apr_array_header_t *names, apr_int64_t now,
+                                        const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
 #endif

@@ -12,7 +12,8 @@
 
 typedef struct check_t {
     const sl_reload_identity_t *what;
-    const sl_identity_t *old, *fresh;
+    const sl_identity_t *old; /* NULL: this is the first one */
+    const sl_identity_t *fresh;
     apr_int64_t now;
     apr_pool_t *scratch;
     sl_problem_t *why;
@@ -28,6 +29,18 @@ static int is_same(const sl_identity_t *old, const unsigned char *bytes, apr_siz
     return same;
 }
 
+static apr_status_t check_all(const check_t *check)
+{
+    const sl_reload_identity_t *what = check->what;
+    const sl_origin_t *origin = &what->source->origin;
+    apr_status_t rv = check->old ? sl_replacement_check(check->old, check->fresh, what->names, check->now, origin,
+                                                        check->scratch, check->why)
+                                 : sl_replacement_check_first(check->fresh, what->any_name ? NULL : what->names,
+                                                              check->now, origin, check->scratch, check->why);
+
+    return rv == APR_SUCCESS ? APR_SUCCESS : SL_RELOAD_REFUSED;
+}
+
 static apr_status_t publish(const check_t *check, int *news)
 {
     const sl_reload_identity_t *what = check->what;
@@ -37,10 +50,9 @@ static apr_status_t publish(const check_t *check, int *news)
 
     if (!bytes)
         return APR_EGENERAL;
-    *news = !is_same(check->old, bytes, length);
-    if (*news && sl_replacement_check(check->old, check->fresh, what->names, check->now, &what->source->origin,
-                                      check->scratch, check->why) != APR_SUCCESS)
-        rv = SL_RELOAD_REFUSED;
+    *news = !check->old || !is_same(check->old, bytes, length);
+    if (*news)
+        rv = check_all(check);
     if (*news && rv == APR_SUCCESS) {
         rv = sl_section_publish(what->news, what->id, bytes, length);
         if (rv != APR_SUCCESS) {
@@ -76,8 +88,12 @@ apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_relo
         return recall.failed ? stays_sealed(why) : rv;
     check.fresh = fresh;
     check.old = old = sl_supply_get(what->supply, what->id);
-    rv = old ? publish(&check, news) : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
+    rv = old || sl_supply_is_vacant(what->supply, what->id)
+             ? publish(&check, news)
+             : sl_problem_set(why, APR_ENOMEM, fresh->origin, "memory ended");
     if (rv == APR_SUCCESS) { /* the keeper before this one may have published them, and no more */
+        if (item->is_awaited && !state->version)
+            *news = 1;
         state->not_before = fresh->not_before;
         state->not_after = fresh->not_after;
         *said = apr_psprintf(loop->scratch, "valid until %s, serial number %s",

@@ -10,6 +10,7 @@
 
 typedef struct sl_reload_identity_t {
     int id;
+    int any_name; /* of the first one, if it is awaited: it may be for whatever name */
     const sl_source_t *source; /* borrowed */
     apr_array_header_t
         *names; /* const char *, of all hosts that show it; those that are covered have to stay covered */
@@ -21,8 +22,8 @@ typedef struct sl_reload_identity_t {
 /* An sl_reload_item_t's load() whose baton is an sl_reload_identity_t.
  *
  * Refused: what can't be read or does not match; expired or not yet valid; a name that the one before covers and the
- * new one does not; a key or signature that is weak (RSA below 2048 bits, EC below 224, SHA-1, MD5) and was not
- * before. */
+ * new one does not, or, where there was none before, all names; a key or signature that is weak (RSA below 2048 bits,
+ * EC below 224, SHA-1, MD5) and was not before. */
 apr_status_t sl_reload_identity(sl_reload_item_t *item, sl_loop_t *loop, sl_reload_state_t *state, int *news,
                                 const char **said, sl_problem_t *why) __attribute__((warn_unused_result));
 

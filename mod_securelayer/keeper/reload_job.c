@@ -153,10 +153,16 @@ static void look_around(work_t *work)
 
 /* ---- one item ---- */
 
+/* Is there still nothing to serve? */
+static int is_lacking(const sl_reload_item_t *item, const sl_reload_state_t *state)
+{
+    return item->is_awaited && !state->version;
+}
+
 static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, sl_reload_state_t *state, int news,
                       const char *said)
 {
-    int was_refused = state->refused != 0;
+    int was_refused = state->refused != 0, was_lacking = is_lacking(item, state);
 
     state->refused = 0;
     memset(state->reason, 0, sizeof(state->reason));
@@ -165,14 +171,18 @@ static void take_over(work_t *work, sl_loop_t *loop, const sl_reload_item_t *ite
         state->changed = apr_time_sec(sl_world_now(loop->world));
     }
     put_state(work, item, state);
-    if (news)
+    if (news && was_lacking)
+        sl_loop_say(loop, SL_SAY_NOTICE, "SL0191: %s is there: who was left out for nothing else is served now%s%s",
+                    item->name, said ? ": " : "", said ? said : "");
+    else if (news)
         sl_loop_say(loop, SL_SAY_NOTICE, "SL0150: %s was changed, and new connections get it%s%s", item->name,
                     said ? ": " : "", said ? said : "");
     else if (was_refused)
         sl_loop_say(loop, SL_SAY_NOTICE, "SL0151: %s is in order again: what was served before serves on", item->name);
 }
 
-static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, sl_reload_state_t *state,
+/* What is awaited and has not changed is as the start has told. */
+static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, sl_reload_state_t *state, int is_change,
                    const sl_problem_t *why)
 {
     const char *text = sl_problem_text(why, loop->scratch);
@@ -184,10 +194,15 @@ static void refuse(work_t *work, sl_loop_t *loop, const sl_reload_item_t *item, 
         apr_cpystrn(state->reason, text, sizeof(state->reason));
     }
     put_state(work, item, state);
-    if (is_known)
+    if (is_known || (!is_change && is_lacking(item, state)))
         return;
-    sl_loop_say(loop, SL_SAY_ERROR, "SL0152: %s was changed, but can't be used; what was served before serves on: %s",
-                item->name, text);
+    if (is_lacking(item, state))
+        sl_loop_say(loop, SL_SAY_ERROR,
+                    "SL0192: %s was changed, but can't be used; who is left out for it stays so: %s", item->name, text);
+    else
+        sl_loop_say(loop, SL_SAY_ERROR,
+                    "SL0152: %s was changed, but can't be used; what was served before serves on: %s", item->name,
+                    text);
 }
 
 /* The other half of a change may come yet. Patience begins anew with each part of it that comes, not without end. */
@@ -229,7 +244,7 @@ static int take(work_t *work, sl_loop_t *loop, int n)
         return 0;
     }
     else {
-        refuse(work, loop, item, &state, why);
+        refuse(work, loop, item, &state, is_change, why);
         progress->again = ticks(work) + RETRY;
     }
     progress->failed = 0;
@@ -280,7 +295,7 @@ static void recall(work_t *work, int n)
 
     sl_reload_state_read(work->states, item->entry, &state);
     work->progress[n].stamp = state.stamp ? state.stamp : item->stamp;
-    if (state.refused)
+    if (state.refused || is_lacking(item, &state))
         work->progress[n].again = ticks(work) + RETRY;
 }
 

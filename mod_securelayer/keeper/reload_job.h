@@ -3,7 +3,8 @@
  *
  * Files that do not fit together (a new certificate beside the old key) may be half of a change: they are tried again
  * for some seconds before they are refused. A refusal is told once, and so is its end; what was refused is tried again
- * from time to time, for clocks are set, dates come, and shortages end. What files say is the business
+ * from time to time, for clocks are set, dates come, and shortages end. So is what was not there at the start and is
+ * awaited, whose failure the start has told. What files say is the business
  * of the item (keeper/reload_identity, keeper/reload_tickets, ...). */
 #ifndef SL_KEEPER_RELOAD_JOB_H
 #define SL_KEEPER_RELOAD_JOB_H
@@ -28,6 +29,7 @@ struct sl_reload_item_t {
                          const char **said, sl_problem_t *why);
     void *baton;
     int entry; /* in the section of states */
+    int is_awaited; /* there was nothing to serve at the start: hosts are left out until it is taken first */
 };
 
 /* `items` (of sl_reload_item_t *) and `states` live as long as the job. `interval`: seconds between two looks, or

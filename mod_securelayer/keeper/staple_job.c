@@ -570,7 +570,7 @@ sl_job_t *sl_staple_job_make(apr_pool_t *pool, sl_section_t *section, sl_section
         sl_staple_t *staple = &APR_ARRAY_IDX(staples, i, sl_staple_t);
 
         staple->entry = sl_section_find(section, staple->key);
-        if (directory)
+        if (directory && staple->cert)
             recall(work, staple, scratch);
         apr_pool_clear(scratch);
     }

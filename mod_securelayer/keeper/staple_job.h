@@ -19,7 +19,7 @@
  * of the identity, that one takes its place. */
 typedef struct sl_staple_t {
     unsigned char key[SL_BOARD_KEY_SIZE]; /* SHA-256 of the certificate's DER */
-    X509 *cert, *issuer;
+    X509 *cert, *issuer; /* NULL, with SL_NEVER in `due`: the board will have the first one */
     const char *name;  /* for messages */
     const char *url;   /* of the responder */
     const char *proxy; /* NULL: none */

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct sl_supply_t {
-    apr_array_header_t *starts; /* of const sl_stored_t *: what the parent put in */
+    apr_array_header_t *starts; /* of const sl_stored_t *: what the parent put in; NULL: it comes later */
     apr_hash_t *by_stored;      /* sl_stored_t * -> sl_identity_ref_t; gone once it is settled */
     apr_hash_t *by_leaf;        /* digest of the leaf -> sl_identity_ref_t of the first one; likewise */
     apr_pool_t *index_pool;
@@ -56,6 +56,15 @@ sl_identity_ref_t sl_supply_add(sl_supply_t *supply, const sl_stored_t *stored)
         apr_hash_set(supply->by_leaf, stored->digest, sizeof(stored->digest), ref);
     apr_hash_set(supply->by_stored, apr_pmemdup(supply->index_pool, &stored, sizeof(stored)), sizeof(stored), ref);
     return *ref;
+}
+
+sl_identity_ref_t sl_supply_await(sl_supply_t *supply)
+{
+    sl_identity_ref_t ref;
+
+    ref.id = ref.twin = supply->starts->nelts;
+    APR_ARRAY_PUSH(supply->starts, const sl_stored_t *) = NULL;
+    return ref;
 }
 
 int sl_supply_count(const sl_supply_t *supply)
@@ -126,6 +135,11 @@ void sl_supply_stop(sl_supply_t *supply)
 apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id)
 {
     return supply->news ? sl_section_version(supply->news, id) : 0;
+}
+
+int sl_supply_is_vacant(const sl_supply_t *supply, int id)
+{
+    return !sl_supply_start_of(supply, id) && !sl_supply_version(supply, id);
 }
 
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id)

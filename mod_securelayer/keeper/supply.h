@@ -18,8 +18,10 @@ typedef struct sl_supply_t sl_supply_t;
 sl_supply_t *sl_supply_make(apr_pool_t *pool);
 /* A number for this identity, the same one for the same pointer; it lives as long as the supply is used. */
 sl_identity_ref_t sl_supply_add(sl_supply_t *supply, const sl_stored_t *stored);
+/* A number for one that is not there yet and comes by the board, if it comes. */
+sl_identity_ref_t sl_supply_await(sl_supply_t *supply);
 int sl_supply_count(const sl_supply_t *supply);
-/* The one of the start, whatever came since; NULL if there is none of that number. Any process. */
+/* The one of the start, whatever came since; NULL if there was none, or there is none of that number. Any process. */
 const sl_stored_t *sl_supply_start_of(const sl_supply_t *supply, int id);
 /* All are there. `news` (NULL: there never are any) has an entry for each of them. */
 void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news);
@@ -38,12 +40,15 @@ void sl_supply_stop(sl_supply_t *supply);
 
 /* ---- in any process and thread ---- */
 
-/* The newest version, with a reference for the caller; NULL only if memory ends. Waits for no other process. */
+/* Is it one that is not there yet? */
+int sl_supply_is_vacant(const sl_supply_t *supply, int id);
+/* The newest version, with a reference for the caller; NULL only if memory ends, or it is not there yet. Waits for no
+ * other process. */
 sl_identity_t *sl_supply_get(sl_supply_t *supply, int id);
 /* Of the newest version: grows when a newer one is there. */
 apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id);
 /* The newest version without its key, with a reference for the caller: for who only looks. Not kept ready, not counted;
- * NULL only if memory ends. */
+ * NULL only if memory ends, or it is not there yet. */
 sl_identity_t *sl_supply_look(const sl_supply_t *supply, int id);
 /* Identities made from bytes so far in this process, and questions that found one ready. */
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found);

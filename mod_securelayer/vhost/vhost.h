@@ -10,6 +10,13 @@
 
 #include <apr_tables.h>
 
+/* SecureLayerBrokenHost skip: no handshake and no request gets through to a host that is left out. */
+typedef enum {
+    SL_NOT_LEFT_OUT,
+    SL_OUT_UNTIL_REPAIRED, /* it is served as soon as all of its identities are there (conn/host, is_out) */
+    SL_OUT_UNTIL_RESTART
+} sl_left_out_t;
+
 typedef struct sl_vhost_t {
     const char *id;                  /* "www.example.org:443", for messages and the session scope */
     const sl_settings_t *settings;
@@ -22,7 +29,7 @@ typedef struct sl_vhost_t {
     int keep_hello;                  /* SSLClientHelloVars */
     int directory;                   /* SecureLayerCertificateDirectory: its number; -1: none */
     int unavailable;                 /* has only a stand-in certificate: requests get 503 */
-    int left_out;                    /* SecureLayerBrokenHost skip: no handshake and no request gets through to it */
+    sl_left_out_t left_out;
     apr_interval_time_t handshake_timeout;
     void *owner;                     /* the server_rec; not looked at here */
 } sl_vhost_t;

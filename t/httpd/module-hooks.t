@@ -56,6 +56,12 @@ ok(!$httpd->start, 'a module may keep a host from starting');
 like($httpd->said, qr/SL0017: two\.test:\d+: another module does not let this host start/, '... which is told');
 $httpd->stop;
 
+# Its certificate would come when nobody shows the host to the module any more.
+my $gone = { full => $httpd->root . '/work/gone.crt', key => $cert{'one.test'}{key} };
+$httpd = httpd('securelayer', 'bring brought.test', "file $both");
+$httpd->config("SecureLayerBrokenHost skip\n" . tls_host('gone.test', $gone));
+like($httpd->configtest->{err}, qr/SL0180: .*gone\.test:\d+: the host is left out: .*Repair it and restart httpd gracefully/, 'a host without its certificate takes a restart, as modules want to see it');
+
 $httpd = httpd('securelayer', 'forbid 1', 'bring brought.test', "file $both");
 $httpd->start_ok;
 isnt(SL::Client->new(port => $httpd->port('https'))->curl('https://one.test/')->{status}, 0, 'a module may forbid the handshake');

@@ -366,16 +366,71 @@ static void of_many_files_in_a_directory_those_that_changed_are_taken(void **sta
     unlink(t->path);
 }
 
-static const struct CMUnitTest tests[] = {
-    UNIT_TEST(a_change_is_taken_once),
-    UNIT_TEST(what_changes_while_it_is_read_is_another_change),
-    UNIT_TEST(a_file_that_vanishes_while_it_is_read_may_come_back),
-    UNIT_TEST(half_of_a_change_waits_for_its_time_whatever_the_clock_says),
-    UNIT_TEST(patience_begins_anew_with_each_part_of_a_change),
-    UNIT_TEST(a_new_way_to_the_same_file_is_watched),
-    UNIT_TEST(what_was_refused_is_tried_again_as_it_is),
-    UNIT_TEST(a_keeper_knows_what_the_one_before_has_done),
-    UNIT_TEST(of_many_files_in_a_directory_those_that_changed_are_taken),
-};
+/* The start has told what is wrong; only another wrong is told, and the end of all. */
+static void what_is_awaited_is_tried_and_told_when_it_comes(void **state)
+{
+    setup_t *t = make(*state);
 
-UNIT_MAIN(tests)
+    t->item.is_awaited = 1;
+    t->outcome = APR_ENOENT;
+    begin(t, *state);
+    pass(t, 100);
+    assert_true(t->loads >= 1 && t->loads <= 4);
+    assert_int_equal(t->said, 0);
+    assert_string_equal(state_of(t).reason, "the file: is no good");
+    t->outcome = SL_RELOAD_REFUSED;
+    write_file(t, "of another host");
+    memset(t->last, 0, sizeof(t->last));
+    pass(t, 3);
+    assert_int_equal(t->said, 0); /* the same reason */
+    t->item.name = "the other file";
+    write_file(t, "of a third one");
+    pass(t, 3);
+    assert_said(t, 1, "SL0192");
+    begin(t, *state); /* another keeper */
+    pass(t, 100);
+    assert_int_equal(t->said, 1);
+    t->outcome = APR_SUCCESS;
+    write_file(t, "good");
+    pass(t, 2);
+    assert_said(t, 2, "SL0191");
+    assert_int_equal(state_of(t).version, 1);
+    t->outcome = SL_RELOAD_REFUSED;
+    write_file(t, "bad");
+    pass(t, 2);
+    assert_said(t, 3, "SL0152"); /* as of any other from now on */
+    t->outcome = APR_SUCCESS;
+    write_file(t, "better");
+    pass(t, 2);
+    assert_said(t, 4, "SL0150");
+    unlink(t->path);
+}
+
+/* What was wrong may end without a change of the files: a clock was set, memory is there again. */
+static void what_is_awaited_comes_without_a_change_too(void **state)
+{
+    setup_t *t = make(*state);
+
+    t->item.is_awaited = 1;
+    begin(t, *state);
+    pass(t, 100);
+    assert_int_equal(t->loads, 1);
+    assert_said(t, 1, "SL0191");
+    unlink(t->path);
+}
+
+    static const struct CMUnitTest tests[] = {
+        UNIT_TEST(a_change_is_taken_once),
+        UNIT_TEST(what_changes_while_it_is_read_is_another_change),
+        UNIT_TEST(a_file_that_vanishes_while_it_is_read_may_come_back),
+        UNIT_TEST(half_of_a_change_waits_for_its_time_whatever_the_clock_says),
+        UNIT_TEST(patience_begins_anew_with_each_part_of_a_change),
+        UNIT_TEST(a_new_way_to_the_same_file_is_watched),
+        UNIT_TEST(what_was_refused_is_tried_again_as_it_is),
+        UNIT_TEST(a_keeper_knows_what_the_one_before_has_done),
+        UNIT_TEST(of_many_files_in_a_directory_those_that_changed_are_taken),
+        UNIT_TEST(what_is_awaited_is_tried_and_told_when_it_comes),
+        UNIT_TEST(what_is_awaited_comes_without_a_change_too),
+    };
+
+    UNIT_MAIN(tests)

@@ -266,7 +266,7 @@ static void test_left_out(void **state)
     sl_vhost_t *first = memory_vhost(*state, "a.test:443", "", material_server(*state, "a.test", "P-256", ca), NULL);
     static const char *const names[] = {"a.test", "nobody.test", NULL};
 
-    first->left_out = 1;
+    first->left_out = SL_OUT_UNTIL_RESTART;
     memory_host_add(memory, "a.test", first);
     memory_host_add(memory, "b.test",
                     memory_vhost(*state, "b.test:443", "", material_server(*state, "b.test", "P-256", ca), NULL));
@@ -280,6 +280,41 @@ static void test_left_out(void **state)
     }
     send_hello(memory, "b.test");
     assert_int_equal(memory_shake(memory), SL_STATE_OPEN);
+}
+
+static int is_out(void *baton, const sl_vhost_t *vhost)
+{
+    (void)vhost;
+    return *(const int *)((memory_host_t *)baton)->baton;
+}
+
+/* Its host says for each connection whether it is still left out; who can't say leaves it so. */
+static void test_left_out_until_repaired(void **state)
+{
+    memory_host_t *memory = memory_host_make(*state);
+    const material_pair_t *ca = material_ca(*state, "CA", NULL);
+    sl_vhost_t *host = memory_vhost(*state, "a.test:443", "", material_server(*state, "a.test", "P-256", ca), NULL);
+    int out = 1;
+
+    host->left_out = SL_OUT_UNTIL_REPAIRED;
+    memory->baton = &out;
+    memory_host_add(memory, "a.test", host);
+    memory_host_accept(memory);
+    send_hello(memory, "a.test");
+    memory_shake(memory);
+    assert_failed(memory, SL_FAIL_LEFT_OUT);
+    memory->host.is_out = is_out;
+    send_hello(memory, "a.test");
+    memory_shake(memory);
+    assert_failed(memory, SL_FAIL_LEFT_OUT);
+    assert_alert(memory, 112);
+    out = 0;
+    send_hello(memory, "a.test");
+    assert_int_equal(memory_shake(memory), SL_STATE_OPEN);
+    host->left_out = SL_OUT_UNTIL_RESTART; /* nobody is asked */
+    send_hello(memory, "a.test");
+    memory_shake(memory);
+    assert_failed(memory, SL_FAIL_LEFT_OUT);
 }
 
 static void test_unknown_name_served(void **state)
@@ -463,6 +498,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_detail_is_escaped),
     UNIT_TEST(test_unknown_name),
     UNIT_TEST(test_left_out),
+    UNIT_TEST(test_left_out_until_repaired),
     UNIT_TEST(test_unknown_name_served),
     UNIT_TEST(test_raw_name),
     UNIT_TEST(test_impossible_name),

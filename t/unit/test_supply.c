@@ -233,6 +233,40 @@ static void news_count_at_once(void **state)
     sl_supply_stop(supply);
 }
 
+/* A number without an identity, between two that have one. */
+static void one_that_is_awaited_comes_by_the_board(void **state)
+{
+    sl_supply_t *supply = sl_supply_make(*state);
+    kept_t *kept = make_kept(*state, 2);
+    sl_identity_t *late = make_identity(*state, "late.test", "P-256");
+    sl_identity_ref_t ref;
+    sl_section_t *news;
+
+    sl_supply_add(supply, keep(kept, make_identity(*state, "h0.test", "P-256"), 0));
+    ref = sl_supply_await(supply);
+    assert_int_equal(ref.id, 1);
+    assert_int_equal(ref.twin, 1);
+    assert_int_equal(sl_supply_add(supply, keep(kept, make_identity(*state, "h2.test", "P-256"), 0)).id, 2);
+    assert_int_equal(sl_supply_count(supply), 3);
+    assert_true(sl_supply_is_vacant(supply, 1)); /* before there is a board, too */
+    assert_int_equal(sl_section_make(&news, *state, 3, SL_IDENTITY_SIZE_MAX, NULL, NULL), APR_SUCCESS);
+    sl_supply_settle(supply, news);
+    sl_supply_start(supply, *state, 3);
+    assert_null(sl_supply_start_of(supply, 1));
+    assert_false(sl_supply_is_on_token(supply, 1));
+    assert_null(sl_supply_get(supply, 1));
+    assert_null(sl_supply_look(supply, 1));
+    assert_true(sl_supply_is_vacant(supply, 1));
+    assert_false(sl_supply_is_vacant(supply, 0));
+    publish(news, 1, late);
+    assert_false(sl_supply_is_vacant(supply, 1));
+    assert_host(supply, 1, "late.test");
+    assert_host(supply, 0, "h0.test");
+    assert_host(supply, 2, "h2.test");
+    sl_identity_release(late);
+    sl_supply_stop(supply);
+}
+
 typedef struct stress_t {
     sl_supply_t *supply;
     sl_section_t *news;
@@ -285,6 +319,7 @@ static void nobody_gets_a_torn_one(void **state)
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(bytes_come_back),          UNIT_TEST(damaged_bytes_give_none), UNIT_TEST(those_used_last_are_kept),
     UNIT_TEST(one_certificate_from_two_places_is_seen), UNIT_TEST(news_count_at_once),
+    UNIT_TEST(one_that_is_awaited_comes_by_the_board),
     UNIT_TEST(nobody_gets_a_torn_one),
 };
 

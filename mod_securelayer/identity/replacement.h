@@ -1,5 +1,5 @@
-/* May a certificate take the place of the one that is served, or of none? Asked by the keeper when files changed, and by
- * a restart that finds other files than the start before.
+/* May a certificate take the place of the one that is served, or of none? Asked by the keeper when files changed, and
+ * by a restart that finds other files than the start before.
  *
  * Pure; any process and thread. */
 #ifndef SL_IDENTITY_REPLACEMENT_H

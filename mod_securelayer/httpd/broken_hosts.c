@@ -24,48 +24,13 @@ typedef struct broken_t {
 } broken_t;
 
 static apr_array_header_t *hosts; /* of broken_t */
+static apr_array_header_t *lines; /* of sl_refused_t *: those that can't wait until a certificate is loaded */
 
 static apr_status_t forget(void *made)
 {
     if (hosts == made)
-        hosts = NULL;
+        hosts = lines = NULL;
     return APR_SUCCESS;
-}
-
-void sl_broken_hosts_begin(apr_pool_t *pool)
-{
-    apr_array_header_t *refused = sl_directives_refused();
-
-    hosts = apr_array_make(pool, 4, sizeof(broken_t));
-    apr_pool_cleanup_register(pool, hosts, forget, apr_pool_cleanup_null);
-    for (int i = 0; i < refused->nelts; i++) {
-        sl_refused_t *line = &APR_ARRAY_IDX(refused, i, sl_refused_t);
-
-        line->uses = 0;
-        line->why->gravity = SL_PROBLEM_ERROR;
-    }
-}
-
-/* ---- lines that were refused ---- */
-
-static int is_same_line(const sl_origin_t *a, const sl_origin_t *b)
-{
-    return a->line == b->line && a->file && b->file && !strcmp(a->file, b->file);
-}
-
-/* One line may stand for several files: included by several hosts, with variables in it. */
-static sl_refused_t *find_line(const sl_origin_t *origin, const char *path, const server_rec *s)
-{
-    apr_array_header_t *refused = sl_directives_refused();
-
-    for (int i = 0; i < refused->nelts; i++) {
-        sl_refused_t *line = &APR_ARRAY_IDX(refused, i, sl_refused_t);
-
-        if (line->is_path && is_same_line(&line->why->origin, origin) &&
-            (line->server == s || (path && !strcmp(path, line->why->object))))
-            return line;
-    }
-    return NULL;
 }
 
 /* Whether these are usable shows when they are loaded: a restart may have what was loaded before. */
@@ -74,10 +39,42 @@ static int is_of_certificate(sl_row_id_t row)
     return row == SL_CERTIFICATE_FILE || row == SL_CERTIFICATE_KEY_FILE || row == SL_CERTIFICATE_CHAIN_FILE;
 }
 
+void sl_broken_hosts_begin(apr_pool_t *pool)
+{
+    apr_array_header_t *refused = sl_directives_refused();
+
+    hosts = apr_array_make(pool, 4, sizeof(broken_t));
+    lines = apr_array_make(pool, 4, sizeof(sl_refused_t *));
+    apr_pool_cleanup_register(pool, hosts, forget, apr_pool_cleanup_null);
+    for (int i = 0; i < refused->nelts; i++) {
+        sl_refused_t *line = &APR_ARRAY_IDX(refused, i, sl_refused_t);
+
+        line->uses = 0;
+        line->why->gravity = SL_PROBLEM_ERROR;
+        if (line->is_path && !is_of_certificate(line->row))
+            APR_ARRAY_PUSH(lines, sl_refused_t *) = line;
+    }
+}
+
+/* ---- lines that were refused ---- */
+
+static sl_refused_t *find_line(const sl_origin_t *origin, const char *path, const server_rec *s)
+{
+    apr_array_header_t *refused = sl_directives_refused();
+
+    for (int i = sl_directives_refused_at(origin); i >= 0; i = APR_ARRAY_IDX(refused, i, sl_refused_t).next) {
+        sl_refused_t *line = &APR_ARRAY_IDX(refused, i, sl_refused_t);
+
+        if (line->is_path && (line->server == s || (path && !strcmp(path, line->why->object))))
+            return line;
+    }
+    return NULL;
+}
+
 /* Without the others a host would be served, and not as it was meant. */
 static int is_needed(const sl_refused_t *line, const server_rec *s)
 {
-    return line->is_path && !is_of_certificate(line->row) && (line->server == s || !line->server->is_virtual) &&
+    return (line->server == s || !line->server->is_virtual) &&
            sl_settings_is_refused(sl_config_of_server(s)->settings, line->row);
 }
 
@@ -126,11 +123,10 @@ static const char *brief(apr_pool_t *pool, const sl_problem_t *why)
 /* Marks the lines that the host needs; what is to be said of the first one, NULL if there is none. */
 static const sl_problem_t *mark_needed(const server_rec *s, unsigned use)
 {
-    apr_array_header_t *refused = sl_directives_refused();
     const sl_problem_t *reason = NULL;
 
-    for (int i = 0; i < refused->nelts; i++) {
-        sl_refused_t *line = &APR_ARRAY_IDX(refused, i, sl_refused_t);
+    for (int i = 0; i < lines->nelts; i++) {
+        sl_refused_t *line = APR_ARRAY_IDX(lines, i, sl_refused_t *);
 
         if (!is_needed(line, s))
             continue;

@@ -8,8 +8,11 @@
 #include <http_log.h>
 #include <http_main.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
+#include <string.h>
 
+#include "base/bytes.h"
 #include "httpd/module_config.h"
 #include "httpd/sections.h"
 
@@ -22,20 +25,60 @@
 APLOG_USE_MODULE(sl);
 
 static apr_array_header_t *refused; /* of sl_refused_t */
+static apr_hash_t *places;          /* digest of file and line -> place_t */
 static apr_pool_t *words_pool;
 static sl_problem_t *unused; /* nothing is set in it; NULL: there is none */
+
+typedef struct place_t {
+    apr_uint64_t digest;
+    int first, last; /* indexes of refused ones */
+} place_t;
 
 void sl_directives_begin(apr_pool_t *pool)
 {
     unused = NULL;
     words_pool = pool;
     refused = apr_array_make(pool, 4, sizeof(sl_refused_t));
+    places = apr_hash_make(pool);
     sl_sections_begin(pool);
 }
 
 apr_array_header_t *sl_directives_refused(void)
 {
     return refused;
+}
+
+/* There may be very many: a file system that is not mounted. */
+static apr_uint64_t digest_of(const sl_origin_t *origin)
+{
+    apr_uint64_t digest = sl_hash(SL_HASH_START, &origin->line, sizeof(origin->line));
+
+    return origin->file ? sl_hash(digest, origin->file, strlen(origin->file)) : digest;
+}
+
+int sl_directives_refused_at(const sl_origin_t *origin)
+{
+    apr_uint64_t digest = digest_of(origin);
+    const place_t *place = apr_hash_get(places, &digest, sizeof(digest));
+
+    return place ? place->first : -1;
+}
+
+static void note_refused(const sl_refused_t *line)
+{
+    apr_uint64_t digest = digest_of(&line->why->origin);
+    place_t *place = apr_hash_get(places, &digest, sizeof(digest));
+    int index = refused->nelts;
+
+    APR_ARRAY_PUSH(refused, sl_refused_t) = *line;
+    if (place) {
+        APR_ARRAY_IDX(refused, place->last, sl_refused_t).next = index;
+        place->last = index;
+        return;
+    }
+    place = apr_palloc(refused->pool, sizeof(*place));
+    *place = (place_t){digest, index, index};
+    apr_hash_set(places, &place->digest, sizeof(place->digest), place);
 }
 
 /* httpd -S, -L, -M and their like: they work where certificates are missing. */
@@ -68,9 +111,9 @@ static int is_path_of_host(const cmd_parms *cmd, const sl_row_t *row, const sl_p
 static const char *tell(cmd_parms *cmd, const sl_row_t *row, sl_problem_t *why)
 {
     if (refused && !is_dump() && !is_htaccess(cmd)) {
-        sl_refused_t line = {why, cmd->server, row->id, is_path_of_host(cmd, row, why), 0};
+        sl_refused_t line = {why, cmd->server, row->id, is_path_of_host(cmd, row, why), 0, -1};
 
-        APR_ARRAY_PUSH(refused, sl_refused_t) = line;
+        note_refused(&line);
         return NULL;
     }
     why->origin.file = NULL;

@@ -23,9 +23,13 @@ typedef struct sl_refused_t {
     sl_row_id_t row;
     int is_path; /* the file or directory is not as it should be: a matter of the hosts that need it alone */
     unsigned uses; /* what became of hosts that need it (broken_hosts.c) */
+    int next;      /* index of the next one of the same place; -1: there is none */
 } sl_refused_t;
 
 /* What was refused since then: sl_refused_t, in the order of the configuration. */
 apr_array_header_t *sl_directives_refused(void);
+/* The index of the first one of that file and line; -1: there is none. One line may stand for several: included by
+ * several hosts, with variables in it. */
+int sl_directives_refused_at(const sl_origin_t *origin);
 
 #endif

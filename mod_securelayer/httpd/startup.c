@@ -89,12 +89,11 @@ static int is_rehearsal(void)
 
 static int is_told(const apr_array_header_t *refused, const sl_origin_t *origin)
 {
-    for (int i = 0; i < refused->nelts; i++) {
+    for (int i = origin->file ? sl_directives_refused_at(origin) : -1; i >= 0;
+         i = APR_ARRAY_IDX(refused, i, const sl_refused_t).next) {
         const sl_refused_t *line = &APR_ARRAY_IDX(refused, i, const sl_refused_t);
-        const sl_origin_t *told = &line->why->origin;
 
-        if ((sl_broken_hosts_stops(line) || sl_broken_hosts_leaves_out(line)) && told->line == origin->line &&
-            told->file && origin->file && !strcmp(told->file, origin->file))
+        if (sl_broken_hosts_stops(line) || sl_broken_hosts_leaves_out(line))
             return 1;
     }
     return 0;

@@ -15,8 +15,8 @@ typedef struct sl_file_t {
     unsigned mode;        /* permissions, as stat() has them (S_IROTH ...) */
 } sl_file_t;
 
-/* Reads the regular file at `path`, of at most `most` bytes. On failure `file` is empty: the system's status, APR_EINVAL
- * for what is no regular file, APR_ENOSPC for more than `most`. */
+/* Reads the regular file at `path`, of at most `most` bytes. On failure `file` is empty: the system's status, or
+ * APR_EINVAL for what is no regular file, APR_ENOSPC for more than `most`. */
 apr_status_t sl_file_read(sl_file_t *file, const char *path, apr_size_t most, sl_problem_t *why)
     __attribute__((warn_unused_result));
 /* Cleanses and frees what it holds. */

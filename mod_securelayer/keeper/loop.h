@@ -48,8 +48,8 @@ struct sl_loop_t {
 
 /* Runs the jobs until the loop is stopped. SIGTERM stops it if sl_loop_catch_signals() was called. */
 void sl_loop_run(sl_loop_t *loop);
-/* Is the loop to end? For a job, in begin() too, between the many things it works through: SIGTERM does not come in while
- * a job runs, so the system is asked (some 0.2 microseconds). It also gives a sign of life. */
+/* Is the loop to end? For a job, in begin() too, between the many things it works through: SIGTERM does not come in
+ * while a job runs, so the system is asked (some 0.2 microseconds). It also gives a sign of life. */
 int sl_loop_is_over(sl_loop_t *loop);
 /* Does nothing for that long, unless the loop is stopped. */
 void sl_loop_pause(sl_loop_t *loop, apr_interval_time_t length);

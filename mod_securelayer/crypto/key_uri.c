@@ -1,8 +1,10 @@
 /* URIs into keys and certificates.  Called by identity/loader. */
 #include "crypto/key_uri.h"
 
+#include "crypto/file_read.h"
 #include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
+#include "crypto/pem.h"
 
 #include <apr_lib.h>
 #include <apr_strings.h>
@@ -99,9 +101,8 @@ static void take(found_t *found, OSSL_STORE_INFO *info)
     }
 }
 
-static void read_store(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pin)
+static void take_all(found_t *found, OSSL_STORE_CTX *store)
 {
-    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, ui, pin, NULL, NULL);
     OSSL_STORE_INFO *info;
 
     if (!store)
@@ -115,6 +116,27 @@ static void read_store(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pi
         }
     }
     OSSL_STORE_close(store);
+}
+
+static void read_store(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pin)
+{
+    take_all(found, OSSL_STORE_open(uri, ui, pin, NULL, NULL));
+}
+
+/* OpenSSL is given what is in the file: it would open whatever is there by that name, and wait for who writes into a
+ * pipe. */
+static void read_file(found_t *found, const char *path, UI_METHOD *ui, pin_t *pin, sl_problem_t *why)
+{
+    sl_file_t file;
+    BIO *bio;
+
+    if (sl_file_read(&file, path, SL_PEM_BYTES_MAX, why) != APR_SUCCESS)
+        return;
+    bio = BIO_new_mem_buf(file.bytes, (int)file.length);
+    if (bio)
+        take_all(found, OSSL_STORE_attach(bio, "file", NULL, NULL, ui, pin, NULL, NULL, NULL));
+    BIO_free(bio);
+    sl_file_clear(&file);
 }
 
 /* "URI?pin-value=PIN" in malloc'ed memory that holds a secret; NULL if memory ends. */
@@ -158,8 +180,22 @@ static void keep_pin(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pin)
 
 /* ---- both ways ---- */
 
-static void find(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pin)
+/* Else OpenSSL has something to say. */
+static int is_of_this_machine(const char *uri, const char *path)
 {
+    const char *host = uri + 7;
+
+    return strncmp(uri, "file://", 7) || path == host || !strncasecmp(host, "localhost/", 10);
+}
+
+static void find(found_t *found, const char *uri, UI_METHOD *ui, pin_t *pin, sl_problem_t *why)
+{
+    const char *path = sl_key_uri_file(uri);
+
+    if (path && is_of_this_machine(uri, path)) {
+        read_file(found, path, ui, pin, why);
+        return;
+    }
     if (is_token(uri) && sl_openssl_engine_exists("pkcs11")) {
         if (found->certificates)
             sl_openssl_engine_certificate(found->certificates, "pkcs11", uri);
@@ -200,7 +236,7 @@ static apr_status_t load(found_t *found, const char *uri, const sl_asker_t *aske
 
     sl_openssl_error_clear();
     if (ui)
-        find(found, uri, ui, &pin);
+        find(found, uri, ui, &pin, why);
     UI_destroy_method(ui);
     OPENSSL_cleanse(&pin, sizeof(pin));
     if (!found->key && sk_X509_num(found->certificates) <= 0)

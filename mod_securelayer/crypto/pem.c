@@ -5,12 +5,12 @@
 
 #include "crypto/der.h"
 #include "crypto/file_look.h"
+#include "crypto/file_read.h"
 #include "crypto/key_der.h"
 #include "crypto/openssl_error.h"
 #include "crypto/pem_block.h"
 #include "crypto/sealed.h"
 
-#include <apr_file_io.h>
 #include <apr_strings.h>
 #include <openssl/cms.h>
 #include <openssl/crypto.h>
@@ -445,64 +445,27 @@ apr_status_t sl_pem_read(sl_pem_t *pem, const unsigned char *bytes, apr_size_t l
     return status;
 }
 
-static apr_status_t cannot_read(sl_problem_t *why, const char *path, apr_status_t status)
-{
-    char reason[120];
-
-    return sl_problem_set(why, status, path, "cannot be read: %s", apr_strerror(status, reason, sizeof(reason)));
-}
-
-/* Looks before opening: to open a pipe would be to wait for whoever writes into it. */
-static apr_status_t check_file(const char *path, apr_finfo_t *info, apr_pool_t *scratch, sl_problem_t *why)
-{
-    apr_status_t status = apr_stat(info, path, APR_FINFO_TYPE | APR_FINFO_SIZE, scratch);
-
-    if (status != APR_SUCCESS && status != APR_INCOMPLETE)
-        return cannot_read(why, path, status);
-    if (info->filetype == APR_DIR)
-        return sl_problem_set(why, APR_EINVAL, path, "is a directory, not a file");
-    if (info->filetype != APR_REG)
-        return sl_problem_set(why, APR_EINVAL, path, "is not a regular file");
-    if (info->size > SL_PEM_BYTES_MAX)
-        return sl_problem_set(why, APR_ENOSPC, path, "is too large (more than %d MiB)", SL_PEM_BYTES_MAX >> 20);
-    return APR_SUCCESS;
-}
-
 apr_status_t sl_pem_read_file(sl_pem_t *pem, const char *path, sl_pem_want_t want, sl_pem_passphrase_t passphrase,
-                              void *baton, apr_pool_t *scratch, sl_problem_t *why)
+                              void *baton, sl_problem_t *why)
 {
-    apr_finfo_t info;
-    apr_file_t *file;
-    apr_status_t status = check_file(path, &info, scratch, why);
-    apr_size_t size, length = 0;
-    unsigned char *bytes;
+    sl_file_t file;
+    apr_status_t status = sl_file_read(&file, path, SL_PEM_BYTES_MAX, why);
 
     memset(pem, 0, sizeof(*pem));
     if (status != APR_SUCCESS)
         return status;
-    status = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BINARY, APR_FPROT_OS_DEFAULT, scratch);
-    if (status != APR_SUCCESS)
-        return cannot_read(why, path, status);
-    size = (apr_size_t)info.size;
-    bytes = OPENSSL_malloc(size + 1);
-    status = bytes ? apr_file_read_full(file, bytes, size, &length) : APR_ENOMEM;
-    apr_file_close(file);
-    if (status == APR_SUCCESS || (status == APR_EOF && bytes))
-        status = sl_pem_read(pem, bytes, length, path, want, passphrase, baton, why);
-    else
-        status = cannot_read(why, path, status);
-    OPENSSL_clear_free(bytes, size + 1);
+    status = sl_pem_read(pem, file.bytes, file.length, path, want, passphrase, baton, why);
+    sl_file_clear(&file);
     return status;
 }
 
-STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, apr_pool_t *scratch,
-                                         sl_problems_t *problems)
+STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, sl_problems_t *problems)
 {
     sl_problem_t *why = sl_problems_new(problems, origin);
     STACK_OF(X509) *certificates = NULL;
     sl_pem_t pem;
 
-    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, scratch, why) == APR_SUCCESS) {
+    if (sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, why) == APR_SUCCESS) {
         if (sk_X509_num(pem.certificates)) {
             certificates = pem.certificates;
             pem.certificates = NULL;

@@ -41,13 +41,11 @@ typedef struct sl_pem_t {
 apr_status_t sl_pem_read(sl_pem_t *pem, const unsigned char *bytes, apr_size_t length, const char *object,
                          sl_pem_want_t want, sl_pem_passphrase_t passphrase, void *baton, sl_problem_t *why)
     __attribute__((warn_unused_result));
-/* Reads the file at `path` (at most 16 MiB; regular) and does the above; the buffer is cleansed. `scratch` pool for
- * the duration of the call. */
+/* Reads the file at `path` (at most 16 MiB; regular) and does the above; the buffer is cleansed. */
 apr_status_t sl_pem_read_file(sl_pem_t *pem, const char *path, sl_pem_want_t want, sl_pem_passphrase_t passphrase,
-                              void *baton, apr_pool_t *scratch, sl_problem_t *why) __attribute__((warn_unused_result));
+                              void *baton, sl_problem_t *why) __attribute__((warn_unused_result));
 /* Its certificates alone, the caller's; NULL, and an error in `problems`, if it can't be read or holds none. */
-STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, apr_pool_t *scratch,
-                                         sl_problems_t *problems);
+STACK_OF(X509) *sl_pem_read_certificates(const char *path, const sl_origin_t *origin, sl_problems_t *problems);
 /* Frees everything the record holds and clears it. */
 void sl_pem_clear(sl_pem_t *pem);
 

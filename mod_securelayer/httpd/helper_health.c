@@ -10,7 +10,6 @@
 #include <time.h>
 
 #define KEY "mod_securelayer helpers 1" /* the figure: of the memory's layout */
-#define PULSE 5 /* seconds between two signs of life */
 #define TOO_LONG 20
 
 typedef struct note_t {
@@ -47,12 +46,18 @@ void sl_helper_health_open(server_rec *main_server)
 
 /* ---- signs of life ---- */
 
+void sl_helper_health_sign(sl_helper_t helper)
+{
+    if (notes)
+        atomic_store_explicit(&notes[helper].sign, seconds(), memory_order_relaxed);
+}
+
 static void give_sign(sl_job_t *job, sl_loop_t *loop)
 {
-    note_t *note = job->baton;
+    const note_t *note = job->baton;
 
-    atomic_store(&note->sign, seconds());
-    job->due = sl_world_now(loop->world) + apr_time_from_sec(PULSE);
+    sl_helper_health_sign((sl_helper_t)(note - notes));
+    job->due = sl_world_now(loop->world) + apr_time_from_sec(SL_PULSE);
 }
 
 static void rest(sl_job_t *job, sl_loop_t *loop)
@@ -103,6 +108,13 @@ void sl_helper_health_died(sl_helper_t helper)
         return;
     atomic_store(&notes[helper].pid, 0);
     atomic_fetch_add(&notes[helper].deaths, 1);
+}
+
+int sl_helper_health_last(sl_helper_t helper, apr_int64_t *sign)
+{
+    if (notes)
+        *sign = atomic_load(&notes[helper].sign);
+    return notes != NULL;
 }
 
 /* ---- reading ---- */

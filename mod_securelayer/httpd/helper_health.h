@@ -6,6 +6,7 @@
 #include <httpd.h>
 
 #include "keeper/loop.h"
+#include "keeper/patience.h"
 
 typedef enum { SL_KEEPER, SL_COURIER, SL_HELPERS } sl_helper_t;
 
@@ -37,6 +38,14 @@ void sl_helper_health_unused(sl_helper_t helper);
 void sl_helper_health_begin(sl_helper_t helper);
 void sl_helper_health_started(sl_helper_t helper, pid_t pid);
 void sl_helper_health_died(sl_helper_t helper);
+
+/* What changes with each sign of life, in *sign; 0 if nothing is known of them. */
+int sl_helper_health_last(sl_helper_t helper, apr_int64_t *sign);
+
+/* ---- in the helper ---- */
+
+/* A sign of life, amid long work. */
+void sl_helper_health_sign(sl_helper_t helper);
 
 /* ---- any process ---- */
 

@@ -31,6 +31,8 @@ APLOG_USE_MODULE(sl);
 /* How long one may take to end, in looks after it. */
 #define LOOKS 1000
 #define LOOK_PAUSE 5000
+/* The same for one that was killed: a file system that does not answer may keep it. */
+#define LOOKS_AFTER_KILL 200
 
 typedef struct sl_process_t {
     const char *name; /* at most 15 characters */
@@ -45,6 +47,7 @@ typedef struct sl_process_t {
     apr_time_t started;
     int deaths; /* in a row, of those who died young */
     int lacking; /* there should be one, and it can't be started */
+    sl_patience_t patience;
 } sl_process_t;
 
 static sl_process_t helpers[SL_HELPERS] = {
@@ -73,6 +76,16 @@ static void say(void *baton, sl_say_t level, const char *line)
     ap_log_error(APLOG_MARK, levels[level], 0, helper->server, "%s", line);
 }
 
+static sl_helper_t number_of(const sl_process_t *helper)
+{
+    return (sl_helper_t)(helper - helpers);
+}
+
+static void give_sign(void *baton)
+{
+    sl_helper_health_sign(number_of(baton));
+}
+
 static apr_interval_time_t pause_of(const sl_process_t *helper)
 {
     int seconds = helper->deaths ? 1 << (helper->deaths > 6 ? 6 : helper->deaths - 1) : 0;
@@ -98,6 +111,7 @@ static void live(sl_process_t *helper)
     apr_pool_create(&loop.scratch, loop.pool);
     loop.world = sl_world_real();
     loop.say = say;
+    loop.alive = give_sign;
     loop.baton = helper;
     loop.jobs = helper->jobs;
     loop.parent = helper->parent;
@@ -128,11 +142,6 @@ static int server_ends(void)
     int state = AP_MPMQ_RUNNING;
 
     return ap_mpm_query(AP_MPMQ_MPM_STATE, &state) == APR_SUCCESS && state == AP_MPMQ_STOPPING;
-}
-
-static sl_helper_t number_of(const sl_process_t *helper)
-{
-    return (sl_helper_t)(helper - helpers);
 }
 
 static void unwatch(sl_process_t *helper)
@@ -190,6 +199,7 @@ static void start(sl_process_t *helper)
 
     helper->parent = getpid();
     helper->started = apr_time_now();
+    memset(&helper->patience, 0, sizeof(helper->patience));
     sl_helper_health_begin(number_of(helper));
     helper->end[0] = helper->end[1] = -1;
     rv = pipe(helper->end) ? errno : apr_proc_fork(&helper->process, helper->pool);
@@ -217,15 +227,26 @@ static int has_ended(const sl_process_t *helper)
     return waitpid(helper->process.pid, NULL, WNOHANG) != 0; /* or is somebody else's matter by now */
 }
 
-static void await_end(const sl_process_t *helper)
+static int ends_within(const sl_process_t *helper, int looks)
 {
-    for (int i = 0; i < LOOKS; i++) {
+    for (int i = 0; i < looks; i++) {
         if (has_ended(helper))
-            return;
+            return 1;
         apr_sleep(LOOK_PAUSE);
     }
-    if (kill(helper->process.pid, SIGKILL) == 0)
-        waitpid(helper->process.pid, NULL, 0);
+    return 0;
+}
+
+/* One that stays although it was killed does nothing more: it ends in the moment in which the system lets it go. */
+static void await_end(const sl_process_t *helper)
+{
+    if (ends_within(helper, LOOKS) || kill(helper->process.pid, SIGKILL) != 0 || ends_within(helper, LOOKS_AFTER_KILL))
+        return;
+    ap_log_error(APLOG_MARK, APLOG_WARNING, 0, helper->server,
+                 "SL0201: the process %s (%" APR_PID_T_FMT
+                 ") was killed, and the system does not let it end; the server "
+                 "goes on without it",
+                 helper->name, helper->process.pid);
 }
 
 /* Runs in the parent when the configuration goes. A child that ends comes here as well, and leaves them alone. */
@@ -286,14 +307,34 @@ static int start_all(apr_pool_t *pool, apr_pool_t *log_pool, apr_pool_t *scratch
     return OK;
 }
 
+/* Its end comes to note_death(), as any other. */
+static void end_if_hung(sl_process_t *helper)
+{
+    apr_int64_t sign;
+    apr_status_t rv;
+
+    if (!sl_helper_health_last(number_of(helper), &sign) ||
+        !sl_patience_is_over(&helper->patience, sign, sl_world_ticks(sl_world_real())) ||
+        sl_process_is_traced(helper->process.pid))
+        return;
+    rv = kill(helper->process.pid, SIGKILL) ? errno : APR_SUCCESS;
+    ap_log_error(APLOG_MARK, APLOG_ERR, rv, helper->server,
+                 "SL0200: the process %s (%" APR_PID_T_FMT ") gave no sign of life for %d minutes and was killed",
+                 helper->name, helper->process.pid, (int)(apr_time_sec(SL_PATIENCE) / 60));
+}
+
 /* The parent comes by every few seconds. */
-static int start_lacking(apr_pool_t *pool, server_rec *s)
+static int look_after(apr_pool_t *pool, server_rec *s)
 {
     (void)pool;
     (void)s;
+    if (maker != getpid() || server_ends())
+        return DECLINED;
     for (int i = 0; i < SL_HELPERS; i++) {
-        if (helpers[i].lacking && maker == getpid() && !server_ends())
+        if (helpers[i].lacking)
             start(&helpers[i]);
+        else if (helpers[i].runs)
+            end_if_hung(&helpers[i]);
     }
     return DECLINED;
 }
@@ -310,6 +351,6 @@ void sl_keeper_hooks_register(apr_pool_t *pool)
 {
     (void)pool;
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
-    ap_hook_monitor(start_lacking, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_monitor(look_after, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(start_all, NULL, NULL, APR_HOOK_REALLY_LAST);
 }

@@ -1,8 +1,9 @@
 /* The processes beside httpd's children: the keeper, which keeps the rights the server started with and never touches
  * the network, and the courier, which runs as httpd's User and may.
  *
- * Each is started in the last moment of post_config if it has a job, is started again if it dies, and ends with the
- * configuration: a graceful restart ends the old ones before new ones start. All of this runs in the parent. */
+ * Each is started in the last moment of post_config if it has a job, is started again if it dies, is killed if it hangs
+ * (keeper/patience), and ends with the configuration: a graceful restart ends the old ones before new ones start. All
+ * of this runs in the parent. */
 #ifndef SL_HTTPD_KEEPER_HOOKS_H
 #define SL_HTTPD_KEEPER_HOOKS_H
 

@@ -79,8 +79,7 @@ static void add_chain_file(const side_t *side)
     const sl_trust_t *trust = side->outgoing->profile->trust;
     const char *path = trust && trust->store ? NULL : chain_file_of(side); /* else the trust has read it */
     sl_origin_t origin = sl_settings_origin(side->settings, SL_PROXY_CHAIN_FILE);
-    STACK_OF(X509) *certificates =
-        path ? sl_pem_read_certificates(path, &origin, side->in->scratch, side->in->problems) : NULL;
+    STACK_OF(X509) *certificates = path ? sl_pem_read_certificates(path, &origin, side->in->problems) : NULL;
 
     add_issuers(side, certificates);
     sk_X509_free(certificates);
@@ -108,8 +107,7 @@ static void take_file(side_t *side, const char *path, const sl_origin_t *origin)
     sl_pem_t pem;
     int count;
 
-    if (sl_key_uri_is(path) ||
-        sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, side->in->scratch, why) != APR_SUCCESS) {
+    if (sl_key_uri_is(path) || sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, why) != APR_SUCCESS) {
         load_key(side, path, origin, 0, 0); /* on a token, sealed as a whole, or broken: the loader asks, or tells */
         return;
     }

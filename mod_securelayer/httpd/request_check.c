@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "httpd/broken_hosts.h"
+#include "httpd/identities.h"
 #include "httpd/link.h"
 #include "httpd/module_config.h"
 #include "httpd/plain_http.h"
@@ -61,10 +62,16 @@ static int check_name_was_sent(request_rec *r, const sl_link_t *link)
     return HTTP_FORBIDDEN;
 }
 
+static int is_same_certificate(int a, int b)
+{
+    return sl_supply_is_same(sl_identities_supply(), a, b);
+}
+
 static int check_policy(request_rec *r, const sl_link_t *link)
 {
     int policy = (int)sl_settings_number(sl_config_of_server(ap_server_conf)->settings, SL_SNI_POLICY);
-    const char *difference = sl_vhost_differs(link->tls->vhost, sl_config_vhost(r->server), policy, r->pool);
+    const char *difference =
+        sl_vhost_differs(link->tls->vhost, sl_config_vhost(r->server), policy, is_same_certificate, r->pool);
 
     if (!difference)
         return DECLINED;

@@ -54,7 +54,7 @@ static int read_file(const char *path, const sl_origin_t *origin, apr_pool_t *sc
     key_file_t named = {path, sl_watch_stamp((const char *const[]){path, NULL})};
     sl_ticket_ring_t ring;
 
-    if (sl_ticket_source_read(&ring, path, scratch, why) != APR_SUCCESS) {
+    if (sl_ticket_source_read(&ring, path, why) != APR_SUCCESS) {
         why->log_id = "AH02287";
         sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
         return -1;

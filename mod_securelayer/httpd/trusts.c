@@ -3,30 +3,33 @@
 #include "httpd/trusts.h"
 
 #include <http_config.h>
+#include <http_log.h>
 
 #include <apr_hash.h>
 #include <apr_strings.h>
-#include <apr_thread_mutex.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdlib.h>
 
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/proxy_collect.h"
 #include "httpd/reload.h"
 #include "identity/trust_blob.h"
+#include "identity/trust_slot.h"
 #include "keeper/reload_trust.h"
+
+APLOG_USE_MODULE(sl);
 
 /* One for each profile with CAs, of clients or of backends. */
 typedef struct record_t {
     sl_reload_trust_t what;
+    const char *name; /* for messages */
     const sl_outgoing_t *outgoing; /* NULL: it is for client certificates */
 } record_t;
 
 static apr_array_header_t *records; /* of record_t *; NULL: none */
-static apr_thread_mutex_t *lock;    /* of the child */
-static sl_trust_t **newest;         /* of the child, one for each record; NULL: none is newer than the start's */
+static sl_trust_slot_t **slots;     /* of the child, one for each record; NULL: none */
+static server_rec *child_server;
 
 static apr_status_t forget(void *unused)
 {
@@ -80,8 +83,9 @@ static void reload(apr_pool_t *pool, record_t *record, sl_section_t *news)
     add_path(item, source->crl_path);
     add_path(item, source->chain_file);
     add_path(item, source->responder_file);
-    item->name = apr_pstrcat(pool, "what ", record->outgoing ? "backends" : "client certificates",
-                             " are checked against (", item->paths[0], item->paths[1] ? ", ..." : "", ")", NULL);
+    record->name = item->name =
+        apr_pstrcat(pool, "what ", record->outgoing ? "backends" : "client certificates", " are checked against (",
+                    item->paths[0], item->paths[1] ? ", ..." : "", ")", NULL);
     item->load = sl_reload_trust; /* once in any case: the files may have changed since they were read */
     item->baton = &record->what;
 }
@@ -157,10 +161,10 @@ static int add_issuers(const record_t *record, const sl_trust_t *trust)
 static sl_trust_t *read_board(const record_t *record)
 {
     const sl_reload_trust_t *what = &record->what;
-    unsigned char *bytes = OPENSSL_malloc(SL_TRUST_SIZE_MAX);
     apr_uint64_t version;
-    apr_size_t length = bytes ? sl_section_read(what->news, what->id, bytes, SL_TRUST_SIZE_MAX, &version) : 0;
-    sl_trust_t *trust = length ? sl_trust_decode(bytes, length, &what->source) : NULL;
+    apr_size_t length;
+    unsigned char *bytes = sl_section_copy(what->news, what->id, &length, &version);
+    sl_trust_t *trust = bytes ? sl_trust_decode(bytes, length, &what->source) : NULL;
 
     OPENSSL_free(bytes);
     if (trust && !add_issuers(record, trust)) {
@@ -172,41 +176,51 @@ static sl_trust_t *read_board(const record_t *record)
     return trust;
 }
 
-static void refresh(const record_t *record, sl_trust_t **now)
+static sl_trust_t *make_newest(void *baton)
 {
-    sl_trust_t *fresh = read_board(record);
+    return read_board(baton);
+}
 
-    if (!fresh) /* no memory: the next connection tries again */
-        return;
-    sl_trust_release(*now);
-    *now = fresh;
+static void tell_of_failure(const record_t *record)
+{
+    ap_log_error(APLOG_MARK, APLOG_ERR, 0, child_server,
+                 "SL0202: %s: the newer version could not be made use of, as memory ended; what was believed before is "
+                 "believed on, and it is tried again",
+                 record->name);
 }
 
 sl_trust_t *sl_trusts_get(int id)
 {
-    const record_t *record = id >= 0 && lock ? APR_ARRAY_IDX(records, id, record_t *) : NULL;
+    record_t *record = id >= 0 && slots ? APR_ARRAY_IDX(records, id, record_t *) : NULL;
     apr_uint64_t version = record ? sl_section_version(record->what.news, id) : 0;
     sl_trust_t *trust;
+    int failed;
 
     if (!version)
         return NULL;
-    apr_thread_mutex_lock(lock);
-    if (!newest[id] || newest[id]->version != version)
-        refresh(record, &newest[id]);
-    trust = newest[id];
-    if (trust)
-        sl_trust_retain(trust);
-    apr_thread_mutex_unlock(lock);
+    if (slots[id]) {
+        trust = sl_trust_slot_get(slots[id], version, sl_world_real(), make_newest, record, &failed);
+    }
+    else { /* there was no memory for a slot: each connection makes its own, which is slow but right */
+        trust = read_board(record);
+        failed = !trust;
+    }
+    if (failed)
+        tell_of_failure(record);
     return trust;
 }
 
 static void child_init(apr_pool_t *pool, server_rec *s)
 {
-    (void)s;
-    lock = NULL;
-    newest = records && records->nelts ? calloc((size_t)records->nelts, sizeof(*newest)) : NULL;
-    if (newest && apr_thread_mutex_create(&lock, APR_THREAD_MUTEX_DEFAULT, pool) != APR_SUCCESS)
-        lock = NULL;
+    int count = records ? records->nelts : 0;
+
+    child_server = s;
+    slots = count ? apr_pcalloc(pool, sizeof(sl_trust_slot_t *) * (apr_size_t)count) : NULL;
+    for (int i = 0; i < count; i++) {
+        const record_t *record = APR_ARRAY_IDX(records, i, record_t *);
+
+        slots[i] = sl_trust_slot_new(record->what.news && sl_section_version(record->what.news, i) > 0);
+    }
 }
 
 void sl_trusts_register(apr_pool_t *pool)

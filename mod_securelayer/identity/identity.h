@@ -27,8 +27,7 @@ typedef struct sl_identity_t {
 
 /* An identity as a virtual host names it: what the number means may get a newer version while the server runs. */
 typedef struct sl_identity_ref_t {
-    int id;   /* 0, 1, 2, ... */
-    int twin; /* the first id that had the same certificate at the start */
+    int id; /* 0, 1, 2, ... */
 } sl_identity_ref_t;
 
 /* Takes over the references given; `origin` is copied. NULL only if memory ends. */

@@ -80,8 +80,8 @@ static apr_status_t read_certificates(load_t *load)
     if (sl_key_uri_is(source->certificate))
         status = fetch_certificates(load);
     else
-        status = sl_pem_read_file(&load->cert_file, source->certificate, want, load->passphrase, load->baton,
-                                  load->scratch, load->why);
+        status =
+            sl_pem_read_file(&load->cert_file, source->certificate, want, load->passphrase, load->baton, load->why);
     if (status != APR_SUCCESS)
         return blame(load, &source->origin, "AH02572", status);
     if (sk_X509_num(load->cert_file.certificates) > 0)
@@ -100,8 +100,8 @@ static apr_status_t read_key(load_t *load)
     if (sl_key_uri_is(load->key_path))
         status = fetch_key(load, file);
     else if (key_is_apart(load->source))
-        status = sl_pem_read_file(&load->key_file, load->key_path, SL_PEM_ALL, load->passphrase, load->baton,
-                                  load->scratch, load->why);
+        status =
+            sl_pem_read_file(&load->key_file, load->key_path, SL_PEM_ALL, load->passphrase, load->baton, load->why);
     load->key = file->key;
     if (status == APR_SUCCESS && !load->key) {
         status = sl_problem_set(load->why, APR_EGENERAL, load->key_name, "holds no private key, but %s",
@@ -199,7 +199,7 @@ static apr_status_t read_chain(load_t *load, STACK_OF(X509) **rest)
     if (!load->source->chain)
         return APR_SUCCESS;
     status = sl_pem_read_file(&load->chain_file, load->source->chain, SL_PEM_CERTIFICATES, load->passphrase,
-                              load->baton, load->scratch, load->why);
+                              load->baton, load->why);
     if (status == APR_SUCCESS && sk_X509_num(load->chain_file.certificates) == 0)
         status = sl_problem_set(load->why, APR_EGENERAL, load->source->chain, "holds no certificate, but %s",
                                 sl_pem_describe(&load->chain_file, load->scratch));

@@ -5,20 +5,18 @@
 #include "identity/stored.h"
 
 #include "crypto/cert_der.h"
+#include "crypto/file_read.h"
 #include "crypto/key_der.h"
 #include "crypto/openssl_error.h"
 #include "crypto/pem_block.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#define FILE_MAX 65536
+#define FILE_MAX 65535
 #define CHAIN_MAX 8
 #define NAMES_MAX 4096
 #define DAY 86400
@@ -141,41 +139,7 @@ sl_stored_t *sl_stored_copy(const sl_stored_t *stored)
     return copy;
 }
 
-/* ---- files ---- */
-
-typedef struct file_t {
-    unsigned char *text;
-    apr_size_t length;
-    unsigned mode;
-} file_t;
-
-static void close_file(file_t *file)
-{
-    OPENSSL_clear_free(file->text, file->length);
-    file->text = NULL;
-}
-
-/* 0: not an ordinary file, or not to be read. */
-static int open_file(file_t *file, const char *path)
-{
-    int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not hold us up */
-    struct stat info;
-
-    memset(file, 0, sizeof(*file));
-    if (descriptor < 0)
-        return 0;
-    if (fstat(descriptor, &info) == 0 && S_ISREG(info.st_mode) && info.st_size > 0 && info.st_size < FILE_MAX) {
-        file->length = (apr_size_t)info.st_size;
-        file->mode = info.st_mode & (S_IROTH | S_IWOTH);
-        file->text = OPENSSL_malloc(file->length);
-    }
-    if (file->text && read(descriptor, file->text, file->length) != (ssize_t)file->length)
-        close_file(file);
-    close(descriptor);
-    return file->text != NULL;
-}
-
-/* ---- their blocks ---- */
+/* ---- the blocks of files ---- */
 
 typedef struct parts_t {
     sl_pem_block_t certificates[CHAIN_MAX];
@@ -210,14 +174,14 @@ static int place(parts_t *parts, const sl_pem_block_t *block, int want_certifica
     return 1;
 }
 
-static int take_blocks(parts_t *parts, const file_t *file, int want_certificates, int want_key)
+static int take_blocks(parts_t *parts, const sl_file_t *file, int want_certificates, int want_key)
 {
     sl_reader_t text;
     sl_pem_block_t block;
     const char *damage;
     int found;
 
-    sl_reader_init(&text, file->text, file->length);
+    sl_reader_init(&text, file->bytes, file->length);
     while ((found = sl_pem_block_next(&text, &block, &damage)) > 0) {
         if (!want_certificates && !strcmp(block.label, "EC PARAMETERS")) { /* the key names its curve itself */
             sl_pem_block_clear(&block);
@@ -233,12 +197,13 @@ static int take_blocks(parts_t *parts, const file_t *file, int want_certificates
 
 static int read_file(parts_t *parts, const char *path, int want_certificates, int want_key, unsigned *mode)
 {
-    file_t file;
-    int fine = open_file(&file, path) && take_blocks(parts, &file, want_certificates, want_key);
+    sl_file_t file;
+    int fine = sl_file_read(&file, path, FILE_MAX, NULL) == APR_SUCCESS &&
+               take_blocks(parts, &file, want_certificates, want_key);
 
     if (fine && want_key)
-        *mode = file.mode;
-    close_file(&file);
+        *mode = file.mode & (S_IROTH | S_IWOTH);
+    sl_file_clear(&file);
     return fine;
 }
 

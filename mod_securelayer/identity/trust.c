@@ -198,7 +198,7 @@ static void use_ca_file(build_t *build, const char *path, int use, const sl_orig
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
     sl_pem_t pem;
-    apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
+    apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, why);
     int told = 0, told_crls = 0;
 
     if (status == APR_SUCCESS && sk_X509_num(pem.certificates) == 0) {
@@ -299,7 +299,7 @@ static int is_shortage(apr_status_t status)
 static int read_dir_file(build_t *build, sl_pem_t *pem, const dir_file_t *file, const sl_origin_t *origin, int *told)
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
-    apr_status_t status = sl_pem_read_file(pem, file->path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
+    apr_status_t status = sl_pem_read_file(pem, file->path, SL_PEM_CERTIFICATES, NULL, NULL, why);
 
     if (status == APR_SUCCESS)
         return 1;
@@ -349,7 +349,7 @@ static void use_crl_file(build_t *build, const char *path, const sl_origin_t *or
 {
     sl_problem_t *why = sl_problems_new(build->problems, origin);
     sl_pem_t pem;
-    apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, build->scratch, why);
+    apr_status_t status = sl_pem_read_file(&pem, path, SL_PEM_CERTIFICATES, NULL, NULL, why);
     int told = 0;
 
     if (status == APR_SUCCESS && sk_X509_CRL_num(pem.crls) == 0) {
@@ -455,7 +455,7 @@ static void use_crls(build_t *build)
 
 static STACK_OF(X509) *read_certificates(build_t *build, const char *path, const sl_origin_t *origin)
 {
-    STACK_OF(X509) *certificates = sl_pem_read_certificates(path, origin, build->scratch, build->problems);
+    STACK_OF(X509) *certificates = sl_pem_read_certificates(path, origin, build->problems);
 
     int ok = certificates != NULL;
 

@@ -89,7 +89,7 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     apr_int64_t now = apr_time_sec(sl_world_now(loop->world)), next = APR_INT64_MAX;
     int lines = 0;
 
-    for (int n = 0; n < watch->count; n++) {
+    for (int n = 0; n < watch->count && !sl_loop_is_over(loop); n++) {
         apr_int64_t due = look_at(watch, n, loop, now, &lines);
 
         next = due < next ? due : next;

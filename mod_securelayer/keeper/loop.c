@@ -63,6 +63,25 @@ void sl_loop_say(sl_loop_t *loop, sl_say_t level, const char *format, ...)
     va_end(args);
 }
 
+static int is_asked_to_end(const sl_loop_t *loop)
+{
+    struct pollfd end = {loop->end_fd, POLLIN, 0};
+    sigset_t waiting;
+
+    if (caught == loop && sigpending(&waiting) == 0 && sigismember(&waiting, SIGTERM) == 1)
+        return 1;
+    return loop->end_fd && poll(&end, 1, 0) > 0;
+}
+
+int sl_loop_is_over(sl_loop_t *loop)
+{
+    if (loop->alive)
+        loop->alive(loop->baton);
+    if (!loop->stopped && is_asked_to_end(loop))
+        loop->stopped = 1;
+    return loop->stopped;
+}
+
 static sl_job_t *nth(const sl_loop_t *loop, int n)
 {
     return APR_ARRAY_IDX(loop->jobs, n, sl_job_t *);
@@ -174,18 +193,20 @@ static int is_ready(sl_loop_t *loop, const sl_job_t *job)
 
 void sl_loop_run(sl_loop_t *loop)
 {
-    for (int i = 0; i < loop->jobs->nelts; i++) {
-        if (nth(loop, i)->begin)
-            nth(loop, i)->begin(nth(loop, i), loop);
+    int begun = 0;
+
+    for (; begun < loop->jobs->nelts && !sl_loop_is_over(loop); begun++) {
+        if (nth(loop, begun)->begin)
+            nth(loop, begun)->begin(nth(loop, begun), loop);
     }
     while (!loop->stopped && (!loop->parent || getppid() == loop->parent)) {
         sleep_until_due(loop);
-        for (int i = 0; i < loop->jobs->nelts && !loop->stopped; i++) {
+        for (int i = 0; i < loop->jobs->nelts && !sl_loop_is_over(loop); i++) {
             if (is_ready(loop, nth(loop, i)))
                 run_job(loop, nth(loop, i));
         }
     }
-    for (int i = 0; i < loop->jobs->nelts; i++) {
+    for (int i = 0; i < begun; i++) {
         if (nth(loop, i)->end)
             nth(loop, i)->end(nth(loop, i), loop);
     }

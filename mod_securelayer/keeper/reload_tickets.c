@@ -12,7 +12,7 @@ apr_status_t sl_reload_tickets(sl_reload_item_t *item, sl_loop_t *loop, sl_reloa
 {
     const sl_reload_tickets_t *what = item->baton;
     sl_ticket_ring_t ring, old;
-    apr_status_t rv = sl_ticket_source_read(&ring, what->path, loop->scratch, why);
+    apr_status_t rv = sl_ticket_source_read(&ring, what->path, why);
 
     (void)state;
     if (rv != APR_SUCCESS)

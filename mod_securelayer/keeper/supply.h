@@ -50,6 +50,9 @@ apr_uint64_t sl_supply_version(const sl_supply_t *supply, int id);
 /* The newest version without its key, with a reference for the caller: for who only looks. Not kept ready, not counted;
  * NULL only if memory ends, or it is not there yet. */
 sl_identity_t *sl_supply_look(const sl_supply_t *supply, int id);
+/* Do both numbers mean the same certificate now, in their newest versions, from whatever files? Looks at bytes once for
+ * each new version, then at digests. 0 also if memory ends. */
+int sl_supply_is_same(sl_supply_t *supply, int a, int b);
 /* Identities made from bytes so far in this process, and questions that found one ready. */
 void sl_supply_counts(sl_supply_t *supply, apr_uint64_t *made, apr_uint64_t *found);
 

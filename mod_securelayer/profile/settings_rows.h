@@ -8,7 +8,8 @@
  *   merge    what a virtual host's or section's value does to the inherited one
  *   initial  the value when nothing is set (number; flags 0/1; words: index of the word)
  *   words    allowed words, '|' separated; "a=b" makes a a synonym of b
- *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy;
+ *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy
+ *            (certificates are compared by what is in them);
  *            SL_IN_CLIENT_PROFILE: compiled into the profile of the side that connects to backends
  * SL_SLOT has the same columns for a value that another row's arguments fill; it is no directive of its own. */
 
@@ -16,9 +17,9 @@
 SL_ROW(SL_ENGINE, "SSLEngine", SL_KIND_WORD, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, "off|on|optional", 0,
        "on, off: whether this virtual host speaks TLS")
 SL_ROW(SL_CERTIFICATE_FILE, "SSLCertificateFile", SL_KIND_FILES, SL_SERVER, SL_BY_POSITION, 0, 0, 0, NULL,
-       SL_FOR_SECURITY, "file with the server certificate, its chain and possibly its key; repeat for another key type")
+       0, "file with the server certificate, its chain and possibly its key; repeat for another key type")
 SL_ROW(SL_CERTIFICATE_KEY_FILE, "SSLCertificateKeyFile", SL_KIND_FILES, SL_SERVER, SL_BY_POSITION, 0, 0, 0, NULL,
-       SL_FOR_SECURITY, "file with the private key of the certificate in the same position")
+       0, "file with the private key of the certificate in the same position")
 SL_ROW(SL_CERTIFICATE_CHAIN_FILE, "SSLCertificateChainFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,
        "file with the intermediate certificates")
 SL_ROW(SL_CERTIFICATE_DIRECTORY, "SecureLayerCertificateDirectory", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,

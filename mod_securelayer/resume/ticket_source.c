@@ -1,12 +1,13 @@
 /* Files of ticket keys.  Read by httpd/tickets at start. */
 #include "resume/ticket_source.h"
 
-#include <apr_file_io.h>
-#include <openssl/crypto.h>
+#include "crypto/file_read.h"
+
 #include <string.h>
 
 #define SHORT_KEY 48
 #define LONG_KEY 80
+#define FILE_MAX 65536 /* none of a size near it is one of keys, and its size is told */
 
 static apr_status_t refuse_size(const char *object, apr_size_t length, sl_problem_t *why)
 {
@@ -61,25 +62,15 @@ apr_status_t sl_ticket_source_parse(sl_ticket_ring_t *ring, const unsigned char 
     return APR_SUCCESS;
 }
 
-apr_status_t sl_ticket_source_read(sl_ticket_ring_t *ring, const char *path, apr_pool_t *scratch, sl_problem_t *why)
+apr_status_t sl_ticket_source_read(sl_ticket_ring_t *ring, const char *path, sl_problem_t *why)
 {
-    unsigned char bytes[SL_TICKET_KEYS_MAX * LONG_KEY + LONG_KEY];
-    apr_size_t length = 0;
-    apr_file_t *file;
-    apr_status_t rv = apr_file_open(&file, path, APR_READ | APR_BINARY, APR_OS_DEFAULT, scratch);
-    char text[120];
+    sl_file_t file;
+    apr_status_t rv = sl_file_read(&file, path, FILE_MAX, why);
 
-    ring->count = 0;
-    if (rv == APR_SUCCESS) {
-        rv = apr_file_read_full(file, bytes, sizeof(bytes), &length);
-        apr_file_close(file);
-    }
-    if (rv == APR_SUCCESS) /* there is even more */
-        rv = sl_problem_set(why, APR_EINVAL, path, "it holds more than %d keys", SL_TICKET_KEYS_MAX);
-    else if (APR_STATUS_IS_EOF(rv))
-        rv = sl_ticket_source_parse(ring, bytes, length, path, why);
-    else
-        sl_problem_set(why, rv, path, "can't be read: %s", apr_strerror(rv, text, sizeof(text)));
-    OPENSSL_cleanse(bytes, sizeof(bytes));
+    memset(ring, 0, sizeof(*ring));
+    if (rv != APR_SUCCESS)
+        return rv;
+    rv = sl_ticket_source_parse(ring, file.bytes, file.length, path, why);
+    sl_file_clear(&file);
     return rv;
 }

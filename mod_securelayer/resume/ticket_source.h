@@ -13,7 +13,7 @@
 apr_status_t sl_ticket_source_parse(sl_ticket_ring_t *ring, const unsigned char *bytes, apr_size_t length,
                                     const char *object, sl_problem_t *why) __attribute__((warn_unused_result));
 /* The same from a file. */
-apr_status_t sl_ticket_source_read(sl_ticket_ring_t *ring, const char *path, apr_pool_t *scratch, sl_problem_t *why)
+apr_status_t sl_ticket_source_read(sl_ticket_ring_t *ring, const char *path, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
 #endif

@@ -36,28 +36,33 @@ sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t 
     return vhost;
 }
 
-static int holds(const apr_array_header_t *identities, const sl_identity_ref_t *wanted)
+static int holds(const apr_array_header_t *identities, const sl_identity_ref_t *wanted, sl_same_certificate_t same)
 {
     for (int i = 0; i < identities->nelts; i++) {
-        if (APR_ARRAY_IDX(identities, i, sl_identity_ref_t).twin == wanted->twin)
+        if (same(APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id, wanted->id))
             return 1;
     }
     return 0;
 }
 
-/* The same certificates, in whatever order and files. */
-static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b)
+static int hold_all(const apr_array_header_t *identities, const apr_array_header_t *wanted, sl_same_certificate_t same)
 {
-    if (a->identities->nelts != b->identities->nelts)
-        return 0;
-    for (int i = 0; i < a->identities->nelts; i++) {
-        if (!holds(b->identities, &APR_ARRAY_IDX(a->identities, i, sl_identity_ref_t)))
+    for (int i = 0; i < wanted->nelts; i++) {
+        if (!holds(identities, &APR_ARRAY_IDX(wanted, i, sl_identity_ref_t), same))
             return 0;
     }
     return 1;
 }
 
-const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, apr_pool_t *pool)
+/* The same certificates, in whatever order and files. */
+static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b, sl_same_certificate_t same)
+{
+    return a->identities->nelts == b->identities->nelts && hold_all(a->identities, b->identities, same) &&
+           hold_all(b->identities, a->identities, same);
+}
+
+const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, sl_same_certificate_t same,
+                             apr_pool_t *pool)
 {
     const char *difference;
 
@@ -75,11 +80,11 @@ const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, 
     if (policy == SL_SNI_AUTHONLY)
         return NULL;
     difference = sl_settings_difference(shaken->settings, asked->settings, SL_FOR_SECURITY & ~SL_FOR_AUTH, pool);
-    if (difference && strcmp(difference, "SSLCertificateFile") && strcmp(difference, "SSLCertificateKeyFile"))
+    if (difference)
         return difference;
     if (shaken->directory >= 0) /* the same one; but which certificate a name has there is another matter */
         return "the certificate in SecureLayerCertificateDirectory";
-    return same_identities(shaken, asked) ? NULL : "SSLCertificateFile";
+    return same_identities(shaken, asked, same) ? NULL : "SSLCertificateFile";
 }
 
 int sl_vhost_trusts_alike(const sl_vhost_t *a, const sl_vhost_t *b, apr_pool_t *pool)

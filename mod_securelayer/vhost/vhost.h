@@ -38,9 +38,13 @@ typedef struct sl_vhost_t {
 sl_vhost_t *sl_vhost_make(apr_pool_t *pool, const char *id, const sl_settings_t *settings, sl_profile_t *profile,
                           apr_array_header_t *identities, void *owner);
 
+/* Do two identities, by their numbers, have the same certificate at this moment? */
+typedef int (*sl_same_certificate_t)(int a, int b);
+
 /* May a request for virtual host `asked` be served over a handshake made for `shaken`, under SSLVHostSNIPolicy
  * `policy` (SL_SNI_...)? NULL if it may, else the name of the setting that differs. */
-const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, apr_pool_t *pool);
+const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, sl_same_certificate_t same,
+                             apr_pool_t *pool);
 
 /* Do they check client certificates against the same CAs and lists, whatever certificates they ask for? */
 int sl_vhost_trusts_alike(const sl_vhost_t *a, const sl_vhost_t *b, apr_pool_t *pool);

@@ -78,7 +78,7 @@ SKIP: {
     ok($httpd->wait_for_log(qr/SL0150: what client [^\n]*get it: 2 CA/, 20), 'CAs are taken');
     $httpd->mark;
     ok(limit($keeper, '--as=' . (size_of($keeper) + (1 << 20)) . ':unlimited'), 'the keeper gets no more memory');
-    put_file("$dir/ca.pem", $ca{'other-ca'} . $ca{intermediate});
+    put_file("$dir/ca.pem", $ca{'other-ca'} . $ca{intermediate} . ('-' x 79 . "\n") x 50000);
     ok($httpd->wait_for_log(qr/SL0152: what client [^\n]*(?:memory ended|Cannot allocate memory)/, 20), '... so it can take no CAs, and says so');
     ok(gets_in($ann),  '... those before count on');
     ok(!gets_in($bob), '... and no others');

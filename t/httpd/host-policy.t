@@ -26,6 +26,7 @@ my %host = (
     'order.test'   => [''],
     'copy.test'    => [''],
     'proto.test'   => ['SSLProtocol', 'SSLProtocol TLSv1.3'],
+    'copy-proto.test' => ['SSLProtocol', 'SSLProtocol TLSv1.3'],
     'ciphers.test' => ['SSLCipherSuite', 'SSLCipherSuite ECDHE-RSA-AES128-GCM-SHA256'],
     'suites.test'  => ['SSLCipherSuite TLSv1.3', 'SSLCipherSuite TLSv1.3 TLS_AES_128_GCM_SHA256'],
     'honor.test'   => ['', 'SSLHonorCipherOrder on', 'SSLSessionTickets off', 'SSLStrictSNIVHostCheck off'],
@@ -39,7 +40,7 @@ my %host = (
     'off.test'     => ['SSLEngine', 'SSLEngine off'],
 );
 my @auth = qw(verify.test require.test depth.test ca.test names.test crl.test command.test off.test);
-my @security = (@auth, qw(cert.test fewer.test proto.test ciphers.test suites.test));
+my @security = (@auth, qw(cert.test fewer.test proto.test copy-proto.test ciphers.test suites.test));
 my @hosts = sort keys %host;
 
 sub config {
@@ -47,7 +48,7 @@ sub config {
     my @copies = map {
         { cert => 1, full => spew($httpd->root . '/' . ($_ == $own[0] ? 'a' : 'b') . '.pem', slurp($_->{full})), key => $_->{key} }
     } @own;
-    my %certs = ('cert.test' => [$other, $own[1]], 'fewer.test' => [$own[0]], 'order.test' => [reverse @own], 'copy.test' => \@copies,
+    my %certs = ('cert.test' => [$other, $own[1]], 'fewer.test' => [$own[0]], 'order.test' => [reverse @own], 'copy.test' => \@copies, 'copy-proto.test' => \@copies,
         'off.test' => []);
     my $common = "SSLCACertificateFile $ca";
     page($httpd, 'a.test', 'alone.test', @hosts);

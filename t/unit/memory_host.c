@@ -183,7 +183,7 @@ static int numbers;
 
 sl_identity_ref_t memory_ref(sl_identity_t *identity)
 {
-    sl_identity_ref_t ref = {numbers % MOST_IDENTITIES, numbers % MOST_IDENTITIES};
+    sl_identity_ref_t ref = {numbers % MOST_IDENTITIES};
 
     numbered[numbers++ % MOST_IDENTITIES] = identity;
     return ref;

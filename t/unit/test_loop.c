@@ -14,7 +14,7 @@ typedef struct setup_t {
     sl_loop_t loop;
     sl_world_t world;
     apr_time_t now;
-    int said;
+    int said, signs;
     sl_say_t level;
 } setup_t;
 
@@ -187,10 +187,75 @@ static void a_byte_ends_it(void **state)
     assert_int_equal(write(way[1], "", 1), 1);
     t.loop.end_fd = way[0];
     sl_loop_run(&t.loop);
-    assert_int_equal(never.runs, 0);
-    assert_int_equal(never.ended, 1);
+    assert_int_equal(never.begun + never.runs + never.ended, 0);
     close(way[0]);
     close(way[1]);
+}
+
+/* A job with much to do: the byte comes while it works. */
+typedef struct much_t {
+    int to, steps, ended, in_begin;
+} much_t;
+
+static void work(much_t *much, sl_loop_t *loop)
+{
+    while (!sl_loop_is_over(loop) && ++much->steps < 1000) {
+        if (much->steps == 100)
+            assert_int_equal(write(much->to, "", 1), 1);
+    }
+}
+
+static void begin_much(sl_job_t *job, sl_loop_t *loop)
+{
+    much_t *much = job->baton;
+
+    if (much->in_begin)
+        work(much, loop);
+}
+
+static void run_much(sl_job_t *job, sl_loop_t *loop)
+{
+    work(job->baton, loop);
+}
+
+static void end_much(sl_job_t *job, sl_loop_t *loop)
+{
+    (void)loop;
+    ((much_t *)job->baton)->ended++;
+}
+
+static void count_sign(void *baton)
+{
+    ((setup_t *)baton)->signs++;
+}
+
+static void a_byte_ends_work_that_takes_long(void **state)
+{
+    for (int in_begin = 0; in_begin < 2; in_begin++) {
+        setup_t t;
+        much_t much = {.in_begin = in_begin};
+        count_t never = {.t = &t};
+        sl_job_t job = {.begin = begin_much, .run = run_much, .end = end_much, .baton = &much};
+        sl_job_t behind = {.begin = begin, .run = run, .end = end, .baton = &never};
+        int way[2];
+
+        make(&t, *state);
+        t.loop.alive = count_sign;
+        add(&t, &job);
+        add(&t, &behind);
+        assert_int_equal(pipe(way), 0);
+        t.loop.end_fd = way[0];
+        much.to = way[1];
+        sl_loop_run(&t.loop);
+        assert_int_equal(much.steps, 100);
+        assert_int_equal(much.ended, 1);
+        assert_int_equal(never.begun, !in_begin);
+        assert_int_equal(never.ended, never.begun); /* what has not begun does not end */
+        assert_int_equal(never.runs, 0);
+        assert_true(t.signs >= 101); /* and each step is a sign of life */
+        close(way[0]);
+        close(way[1]);
+    }
 }
 
 /* ---- as a process ---- */
@@ -213,18 +278,24 @@ static void tell_end(sl_job_t *job, sl_loop_t *loop)
         _exit(3);
 }
 
-static void live(apr_pool_t *pool, pid_t parent, int *to)
+static void live_with(apr_pool_t *pool, pid_t parent, sl_job_t *job)
 {
     setup_t t;
-    sl_job_t job = {.run = tell, .end = tell_end, .baton = to};
 
     make(&t, pool);
     t.loop.world = sl_world_real();
     t.loop.parent = parent;
-    add(&t, &job);
+    add(&t, job);
     sl_loop_catch_signals(&t.loop);
     sl_loop_run(&t.loop);
     _exit(0);
+}
+
+static void live(apr_pool_t *pool, pid_t parent, int *to)
+{
+    sl_job_t job = {.run = tell, .end = tell_end, .baton = to};
+
+    live_with(pool, parent, &job);
 }
 
 static void it_ends_when_asked(void **state)
@@ -250,6 +321,46 @@ static void it_ends_when_asked(void **state)
     assert_int_equal(byte, 'e');
     close(way[0]);
     close(way[1]);
+}
+
+/* SIGTERM is blocked while jobs run. */
+static void tell_and_work(sl_job_t *job, sl_loop_t *loop)
+{
+    apr_time_t begun = apr_time_now();
+
+    tell(job, loop);
+    while (!sl_loop_is_over(loop)) {
+        if (apr_time_now() - begun > apr_time_from_sec(30))
+            _exit(4);
+    }
+}
+
+static void it_ends_amid_long_work(void **state)
+{
+    for (int in_begin = 0; in_begin < 2; in_begin++) {
+        int way[2], status;
+        char byte;
+        pid_t parent = getpid(), child;
+
+        assert_int_equal(pipe(way), 0);
+        child = fork();
+        if (!child) {
+            sl_job_t job = {.begin = in_begin ? tell_and_work : NULL, .run = tell_and_work, .end = tell_end};
+
+            job.baton = &way[1];
+            live_with(*state, parent, &job);
+        }
+        assert_int_equal(read(way[0], &byte, 1), 1);
+        assert_int_equal(byte, 'r');
+        kill(child, SIGTERM);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(read(way[0], &byte, 1), 1);
+        assert_int_equal(byte, 'e');
+        close(way[0]);
+        close(way[1]);
+    }
 }
 
 static void it_ends_with_its_parent(void **state)
@@ -359,7 +470,9 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_clock_that_is_set_delays_nothing),
     UNIT_TEST(jobs_run_when_a_descriptor_is_ready),
     UNIT_TEST(a_byte_ends_it),
+    UNIT_TEST(a_byte_ends_work_that_takes_long),
     UNIT_TEST(it_ends_when_asked),
+    UNIT_TEST(it_ends_amid_long_work),
     UNIT_TEST(it_ends_with_its_parent),
     UNIT_TEST(the_ring_is_turned),
     UNIT_TEST(the_ring_turns_with_a_clock_that_is_set),

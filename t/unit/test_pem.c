@@ -654,7 +654,7 @@ static void files_that_cannot_be_read_say_why(void **state)
 
         why = sl_problem_make(*state);
         assert_int_not_equal(
-            sl_pem_read_file(&pem, apr_pstrcat(*state, dir, rows[i].name, NULL), SL_PEM_ALL, NULL, NULL, *state, why),
+            sl_pem_read_file(&pem, apr_pstrcat(*state, dir, rows[i].name, NULL), SL_PEM_ALL, NULL, NULL, why),
             APR_SUCCESS);
         assert_non_null(strstr(sl_problem_text(why, *state), rows[i].text));
         sl_pem_clear(&pem);
@@ -667,7 +667,7 @@ static void a_file_is_read(void **state)
     const char *path = material_file(*state, material_dir(*state), "x.crt", material_cert_pem(*state, pair->cert));
     sl_pem_t pem;
 
-    assert_int_equal(sl_pem_read_file(&pem, path, SL_PEM_ALL, NULL, NULL, *state, NULL), APR_SUCCESS);
+    assert_int_equal(sl_pem_read_file(&pem, path, SL_PEM_ALL, NULL, NULL, NULL), APR_SUCCESS);
     assert_int_equal(sk_X509_num(pem.certificates), 1);
     sl_pem_clear(&pem);
 }

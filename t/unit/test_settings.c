@@ -834,14 +834,12 @@ static void two_texts_are_not_one(void **state)
     sl_settings_t *one, *two;
 
     root = NULL;
-    one = with(*state, SL_CERTIFICATE_FILE, "/a:/b");
-    two = with(*state, SL_CERTIFICATE_FILE, "/a");
-    set(two, SL_CERTIFICATE_FILE, "/b");
-    assert_string_equal(sl_settings_difference(one, two, SL_FOR_SECURITY, *state), "SSLCertificateFile");
-    one = with(*state, SL_CERTIFICATE_FILE, "a:1:b");
-    two = with(*state, SL_CERTIFICATE_FILE, "a");
-    set(two, SL_CERTIFICATE_FILE, "b");
-    assert_string_equal(sl_settings_difference(one, two, SL_FOR_SECURITY, *state), "SSLCertificateFile");
+    one = with(*state, SL_CONF_CMD, "Groups a:Groups\tb");
+    two = with(*state, SL_CONF_CMD, "Groups a");
+    set(two, SL_CONF_CMD, "Groups b");
+    assert_string_equal(sl_settings_difference(one, two, SL_FOR_AUTH, *state), "SSLOpenSSLConfCmd");
+    one = with(*state, SL_CONF_CMD, "Groups a:8:Groups\tb");
+    assert_string_equal(sl_settings_difference(one, two, SL_FOR_AUTH, *state), "SSLOpenSSLConfCmd");
 }
 
 static const struct CMUnitTest tests[] = {

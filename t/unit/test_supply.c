@@ -135,7 +135,6 @@ static sl_supply_t *make_supply(apr_pool_t *pool, int count)
         sl_identity_ref_t ref = sl_supply_add(supply, stored);
 
         assert_int_equal(ref.id, i);
-        assert_int_equal(ref.twin, i);
         assert_int_equal(sl_supply_add(supply, stored).id, i);
         assert_ptr_equal(sl_supply_start_of(supply, i), stored);
         assert_false(sl_supply_is_on_token(supply, i));
@@ -188,7 +187,7 @@ static void those_used_last_are_kept(void **state)
     sl_supply_stop(supply);
 }
 
-/* The same certificate from other files has a number of its own, and knows of its twin. */
+/* The same certificate from other files has a number of its own. */
 static void one_certificate_from_two_places_is_seen(void **state)
 {
     sl_supply_t *supply = sl_supply_make(*state);
@@ -202,10 +201,11 @@ static void one_certificate_from_two_places_is_seen(void **state)
     sl_supply_add(supply, keep(kept, identity, 0));
     ref = sl_supply_add(supply, keep(kept, identity, 1));
     assert_int_equal(ref.id, 2);
-    assert_int_equal(ref.twin, 1);
     assert_false(sl_supply_is_on_token(supply, 1));
     assert_true(sl_supply_is_on_token(supply, 2)); /* there is nothing to make it of: it is handed out as it is */
     sl_supply_settle(supply, NULL);
+    assert_true(sl_supply_is_same(supply, 1, 2));
+    assert_false(sl_supply_is_same(supply, 0, 1));
     given = sl_supply_get(supply, 2);
     assert_ptr_equal(given, identity);
     sl_identity_release(given);
@@ -245,7 +245,6 @@ static void one_that_is_awaited_comes_by_the_board(void **state)
     sl_supply_add(supply, keep(kept, make_identity(*state, "h0.test", "P-256"), 0));
     ref = sl_supply_await(supply);
     assert_int_equal(ref.id, 1);
-    assert_int_equal(ref.twin, 1);
     assert_int_equal(sl_supply_add(supply, keep(kept, make_identity(*state, "h2.test", "P-256"), 0)).id, 2);
     assert_int_equal(sl_supply_count(supply), 3);
     assert_true(sl_supply_is_vacant(supply, 1)); /* before there is a board, too */
@@ -267,6 +266,52 @@ static void one_that_is_awaited_comes_by_the_board(void **state)
     sl_supply_stop(supply);
 }
 
+static int are_same(sl_supply_t *supply, int a, int b)
+{
+    int same = sl_supply_is_same(supply, a, b);
+
+    assert_int_equal(sl_supply_is_same(supply, b, a), same);
+    assert_int_equal(sl_supply_is_same(supply, a, b), same); /* from what is remembered */
+    return same;
+}
+
+/* What counts is what is served, not what was at the start. */
+static void sameness_changes_with_the_news(void **state)
+{
+    enum { COUNT = 72, FAR = 67 }; /* 3 and FAR share a place where digests are remembered */
+    sl_supply_t *supply = sl_supply_make(*state);
+    kept_t *kept = make_kept(*state, COUNT);
+    sl_identity_t *shared = make_identity(*state, "a.test", "P-256"), *one = make_identity(*state, "b.test", "P-256");
+    sl_identity_t *two = make_identity(*state, "b.test", "P-256");
+    apr_uint64_t made, found;
+    sl_section_t *news;
+
+    for (int i = 0; i < COUNT; i++) {
+        sl_identity_retain(shared);
+        sl_supply_add(supply, keep(kept, shared, 0));
+    }
+    assert_int_equal(sl_section_make(&news, *state, COUNT, SL_IDENTITY_SIZE_MAX, NULL, NULL), APR_SUCCESS);
+    sl_supply_settle(supply, news);
+    assert_true(are_same(supply, 3, FAR));
+    publish(news, 3, one);
+    assert_false(are_same(supply, 3, FAR));
+    publish(news, FAR, two); /* for the same name, but another one */
+    assert_false(are_same(supply, 3, FAR));
+    assert_true(are_same(supply, 1, 2));
+    publish(news, FAR, one);
+    assert_true(are_same(supply, 3, FAR));
+    publish(news, 3, shared); /* the first one again, as a newer version */
+    assert_false(are_same(supply, 3, FAR));
+    assert_true(are_same(supply, 3, 1));
+    assert_true(are_same(supply, 7, 7));
+    assert_false(sl_supply_is_same(supply, 0, COUNT));
+    sl_supply_counts(supply, &made, &found);
+    assert_int_equal(made + found, 0); /* nobody was served */
+    sl_identity_release(shared);
+    sl_identity_release(one);
+    sl_identity_release(two);
+}
+
 typedef struct stress_t {
     sl_supply_t *supply;
     sl_section_t *news;
@@ -283,6 +328,8 @@ static void *ask_on(void *baton)
         if (!identity || X509_check_private_key(identity->leaf, identity->key) != 1)
             abort();
         sl_identity_release(identity);
+        if (sl_supply_is_same(stress->supply, 0, 1))
+            abort();
         atomic_fetch_add(&stress->asked, 1);
     }
     return NULL;
@@ -292,11 +339,11 @@ static void *ask_on(void *baton)
 static void nobody_gets_a_torn_one(void **state)
 {
     static const char *const types[] = {"P-256", "ED25519", "RSA"};
-    stress_t stress = {.supply = make_supply(*state, 1)};
+    stress_t stress = {.supply = make_supply(*state, 2)};
     sl_identity_t *identities[3];
     pthread_t threads[READERS];
 
-    assert_int_equal(sl_section_make(&stress.news, *state, 1, SL_IDENTITY_SIZE_MAX, NULL, NULL), APR_SUCCESS);
+    assert_int_equal(sl_section_make(&stress.news, *state, 2, SL_IDENTITY_SIZE_MAX, NULL, NULL), APR_SUCCESS);
     sl_supply_settle(stress.supply, stress.news);
     sl_supply_start(stress.supply, *state, 1);
     for (int i = 0; i < 3; i++)
@@ -320,6 +367,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(bytes_come_back),          UNIT_TEST(damaged_bytes_give_none), UNIT_TEST(those_used_last_are_kept),
     UNIT_TEST(one_certificate_from_two_places_is_seen), UNIT_TEST(news_count_at_once),
     UNIT_TEST(one_that_is_awaited_comes_by_the_board),
+    UNIT_TEST(sameness_changes_with_the_news),
     UNIT_TEST(nobody_gets_a_torn_one),
 };
 

@@ -132,7 +132,7 @@ static void files_of_keys(void **state)
             assert_int_equal(ring.keys[0].size, rows[i].size);
         assert_int_equal(ftruncate(fd, 0), 0);
         assert_int_equal(pwrite(fd, bytes, (size_t)rows[i].length, 0), rows[i].length);
-        assert_int_equal(sl_ticket_source_read(&read, path, pool, sl_problem_make(pool)) == APR_SUCCESS, ok);
+        assert_int_equal(sl_ticket_source_read(&read, path, sl_problem_make(pool)) == APR_SUCCESS, ok);
         assert_int_equal(read.count, ring.count);
         assert_memory_equal(read.keys, ring.keys, ring.count * sizeof(ring.keys[0]));
     }

@@ -1,5 +1,5 @@
 # Each fuzz target survives its time without a memory error, undefined behaviour, a leak or a broken promise.
-# SL_FUZZ_SECONDS (20) is the time of each, SL_FUZZ_TARGETS names some of them.
+# SL_FUZZ_SECONDS (12) is the time of each, SL_FUZZ_TARGETS names some of them.
 use strict;
 use warnings;
 use FindBin;
@@ -10,7 +10,7 @@ use SL::Command qw(run scratch_dir slurp);
 
 my $top     = "$FindBin::Bin/../..";
 my $build   = "$top/build/fuzz";
-my $seconds = $ENV{SL_FUZZ_SECONDS} || 20;
+my $seconds = $ENV{SL_FUZZ_SECONDS} || 12;
 my @targets = split ' ', $ENV{SL_FUZZ_TARGETS} || join ' ', map {m{fuzz_(\w+)\.c$}} glob "$FindBin::Bin/fuzz_*.c";
 my $library = "$build/mod_securelayer/.libs/libsecurelayer.a";
 -e $library or BAIL_OUT("$library is not built: run t/check t/fuzz/fuzz_*.c");

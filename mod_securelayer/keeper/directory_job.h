@@ -9,15 +9,7 @@
 #ifndef SL_KEEPER_DIRECTORY_JOB_H
 #define SL_KEEPER_DIRECTORY_JOB_H
 
-#include "keeper/directory_board.h"
-#include "keeper/loop.h"
-
-#include <apr_tables.h>
-
-#define SL_DIRECTORY_BY_EVENTS (-1)
-#define SL_DIRECTORY_NEVER 0
-/* Names per second for which nothing is there, or what is there is not to be used. */
-#define SL_DIRECTORY_MOST_ABSENT 2000
+#include "keeper/directory_slots.h"
 
 /* `paths` (const char *, absolute) are the directories, by their numbers. `interval`: seconds for which an answer
  * counts, or one of the words above; of SL_DIRECTORY_NEVER identities are not looked at again. Made in the parent; all

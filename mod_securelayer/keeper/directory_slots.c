@@ -1,0 +1,169 @@
+/* From the board and back, with a record beside each slot.  Used by keeper/directory_answer and directory_job. */
+#include "keeper/directory_slots.h"
+
+#include "identity/blob.h"
+
+#include <apr_strings.h>
+#include <openssl/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int is_off(const sl_directory_work_t *work)
+{
+    return work->interval == SL_DIRECTORY_NEVER;
+}
+
+const char *sl_directory_path(const sl_directory_work_t *work, int directory)
+{
+    return APR_ARRAY_IDX(work->paths, directory, const char *);
+}
+
+int sl_directory_is_recent(const sl_directory_work_t *work, apr_time_t moment, apr_interval_time_t time)
+{
+    apr_interval_time_t ago = sl_world_now(work->loop->world) - moment;
+
+    return ago >= 0 && ago < time;
+}
+
+int sl_directory_covers_all(const sl_identity_t *identity, const char *entry)
+{
+    char host[SL_HOST_MAX + 8];
+
+    if (*entry != '*')
+        return sl_identity_covers(identity, entry);
+    apr_snprintf(host, sizeof(host), "any%s", entry + 1);
+    return sl_identity_covers(identity, host);
+}
+
+/* ---- the board ---- */
+
+sl_identity_t *sl_directory_slot_get(const sl_directory_question_t *q, int slot)
+{
+    unsigned char *buffer = OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX);
+    const unsigned char *bytes = NULL;
+    apr_size_t length =
+        buffer ? sl_directory_board_read(q->work->board, slot, q->directory, q->entry, buffer, &bytes, NULL) : 0;
+    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, SL_BLOB_ALL) : NULL;
+
+    OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);
+    return identity;
+}
+
+static apr_status_t put_on_board(const sl_directory_question_t *q, int slot, const sl_identity_t *identity,
+                                 sl_problem_t *why)
+{
+    apr_size_t length;
+    unsigned char *bytes = sl_blob_encode(identity, &length, why);
+    apr_status_t rv = bytes
+                          ? sl_directory_board_put(q->work->board, slot, &q->key, q->directory, q->entry, bytes, length)
+                          : APR_EGENERAL;
+
+    if (bytes && rv == APR_ENOSPC) {
+        sl_problem_set(why, rv, identity->origin, "the certificate, its chain and key are too large");
+        sl_problem_advise(why, "Leave out what is not needed of the chain");
+    }
+    else if (rv != APR_SUCCESS) {
+        sl_problem_set(why, rv, identity->origin, "memory ended");
+    }
+    OPENSSL_clear_free(bytes, length);
+    return rv;
+}
+
+/* ---- records ---- */
+
+static void forget(sl_directory_work_t *work, int slot)
+{
+    free(work->slots[slot].entry);
+    memset(&work->slots[slot], 0, sizeof(work->slots[slot]));
+}
+
+void sl_directory_slot_drop(sl_directory_work_t *work, int slot)
+{
+    sl_directory_board_drop(work->board, slot);
+    forget(work, slot);
+}
+
+void sl_directory_slot_serve_on(const sl_directory_question_t *q, int slot, apr_uint64_t length)
+{
+    sl_directory_board_confirm(q->work->board, slot, q->now + length);
+}
+
+void sl_directory_slot_confirm(sl_directory_question_t *q, int slot)
+{
+    const sl_directory_work_t *work = q->work;
+    sl_directory_slot_t *record = &work->slots[slot];
+    apr_uint64_t length = SL_DIRECTORY_LOOK_BLIND;
+
+    record->by_events =
+        work->interval == SL_DIRECTORY_BY_EVENTS && q->files.is_plain && !sl_watch_is_blind(work->watch, q->directory);
+    if (is_off(work))
+        length = SL_DIRECTORY_FOREVER - q->now;
+    else if (work->interval > 0)
+        length = (apr_uint64_t)apr_time_from_sec(work->interval);
+    else if (sl_directory_is_recent(work, q->files.changed, SL_DIRECTORY_LOOK_SETTLE))
+        length = SL_DIRECTORY_LOOK_SETTLE;
+    else if (record->by_events)
+        length = SL_DIRECTORY_LOOK_ALL;
+    sl_directory_slot_serve_on(q, slot, length);
+}
+
+apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_identity_t *identity,
+                                   sl_problem_t *why)
+{
+    sl_directory_slot_t *record = &q->work->slots[slot];
+    apr_status_t rv = put_on_board(q, slot, identity, why);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    record->directory = q->directory;
+    record->stamp = q->files.stamp;
+    record->gone = 0;
+    record->covers_all = sl_directory_covers_all(identity, q->entry);
+    sl_directory_slot_confirm(q, slot);
+    return APR_SUCCESS;
+}
+
+int sl_directory_slot_give(sl_directory_question_t *q, const sl_identity_t *identity, sl_problem_t *why)
+{
+    int slot = sl_directory_board_claim(q->work->board, &q->key);
+    sl_directory_slot_t *record = &q->work->slots[slot];
+
+    forget(q->work, slot);
+    record->entry = strdup(q->entry);
+    if (!record->entry)
+        sl_problem_set(why, APR_ENOMEM, identity->origin, "memory ended");
+    else if (sl_directory_slot_put(q, slot, identity, why) == APR_SUCCESS)
+        return slot;
+    sl_directory_slot_drop(q->work, slot);
+    return -1;
+}
+
+/* ---- the keeper before this one ---- */
+
+/* What it left serves on. */
+static void take_over(sl_directory_work_t *work, int slot)
+{
+    sl_directory_slot_t *record = &work->slots[slot];
+    char entry[SL_HOST_MAX + 1];
+
+    if (!sl_directory_board_owner(work->board, slot, &record->directory, entry) ||
+        (record->entry = strdup(entry)) == NULL)
+        sl_directory_slot_drop(work, slot);
+    else if (!is_off(work))
+        sl_directory_board_confirm(work->board, slot, 0);
+}
+
+void sl_directory_slots_begin(sl_directory_work_t *work, apr_pool_t *pool)
+{
+    int count = sl_directory_board_slots(work->board);
+
+    work->slots = apr_pcalloc(pool, sizeof(sl_directory_slot_t) * (apr_size_t)count);
+    for (int slot = 0; slot < count; slot++)
+        take_over(work, slot);
+}
+
+void sl_directory_slots_end(sl_directory_work_t *work)
+{
+    for (int slot = 0; slot < sl_directory_board_slots(work->board); slot++)
+        forget(work, slot);
+}

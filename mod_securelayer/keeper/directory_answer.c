@@ -3,6 +3,7 @@
 #include "keeper/directory_answer.h"
 
 #include "crypto/cert_text.h"
+#include "keeper/directory_expiry.h"
 
 #include <apr_strings.h>
 #include <string.h>
@@ -134,7 +135,7 @@ static int look_up(question_t *q)
     sl_problem_t *why = sl_problem_make(work->scratch);
     apr_status_t rv = find_files(q, why);
     sl_identity_t *identity;
-    int slot = -1;
+    int slot = -1, is_first;
 
     if (APR_STATUS_IS_ENOENT(rv)) {
         (void)forget_failure(q);
@@ -148,8 +149,10 @@ static int look_up(question_t *q)
     if (slot >= 0) {
         if (forget_failure(q))
             tell_news(q, identity);
-        if (sl_directory_limits_note_found(work->limits, &q->key))
+        is_first = sl_directory_limits_note_found(work->limits, &q->key);
+        if (is_first)
             warn_of(q, identity);
+        sl_directory_expiry_note(work, slot, is_first);
     }
     else {
         note_refused(q, why, "it is as if it were not there");
@@ -181,8 +184,9 @@ static int is_as_good(question_t *q, const sl_identity_t *old, const sl_identity
 static void renew(question_t *q, int slot)
 {
     sl_problem_t *why = sl_problem_make(q->work->scratch);
-    sl_identity_t *old = sl_directory_slot_get(q, slot), *fresh = load(q, why);
+    sl_identity_t *old = sl_directory_slot_get(q->work, slot, SL_BLOB_ALL), *fresh = load(q, why);
     int is_news = fresh && old && !sl_identity_is_same(old, fresh);
+    int is_taken_over = !q->work->slots[slot].stamp;
 
     if (fresh && (!old || is_as_good(q, old, fresh, why)) &&
         sl_directory_slot_put(q, slot, fresh, why) == APR_SUCCESS) {
@@ -190,6 +194,7 @@ static void renew(question_t *q, int slot)
             tell_news(q, fresh);
         if (is_news)
             warn_of(q, fresh);
+        sl_directory_expiry_note(q->work, slot, is_news || is_taken_over);
     }
     else {
         note_refused(q, why, STAYS);

@@ -5,6 +5,7 @@
 #include "keeper/directory_job.h"
 
 #include "keeper/directory_answer.h"
+#include "keeper/directory_expiry.h"
 
 #include <string.h>
 
@@ -119,12 +120,17 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     try_again(&in->work, now);
     if (answer_questions(&in->work) == MOST_QUESTIONS)
         first = now;
+    sl_directory_expiry_look(&in->work);
     turn_epoch(in, now);
     sooner(&first, in->epoch_due);
     sooner(&first, sl_directory_failures_due(in->work.failures));
     sooner(&first, in->changes ? in->expire_due : 0);
-    if (first != APR_UINT64_MAX)
-        job->due = sl_world_now(loop->world) + (apr_interval_time_t)(first > now ? first - now : 0);
+    job->due = sl_directory_expiry_due(&in->work);
+    if (first != APR_UINT64_MAX) {
+        apr_time_t due = sl_world_now(loop->world) + (apr_interval_time_t)(first > now ? first - now : 0);
+
+        job->due = due < job->due ? due : job->due;
+    }
 }
 
 static void begin(sl_job_t *job, sl_loop_t *loop)
@@ -136,6 +142,7 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
     work->loop = loop;
     apr_pool_create(&work->scratch, loop->pool);
     work->limits = sl_directory_limits_make(loop->pool);
+    work->expiry = sl_directory_expiry_make(loop->pool);
     work->failures = sl_directory_failures_make(loop->pool);
     work->is_lost = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)count);
     in->has_changed = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)count);

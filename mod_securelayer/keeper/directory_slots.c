@@ -1,8 +1,6 @@
 /* From the board and back, with a record beside each slot.  Used by keeper/directory_answer and directory_job. */
 #include "keeper/directory_slots.h"
 
-#include "identity/blob.h"
-
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
@@ -37,14 +35,17 @@ int sl_directory_covers_all(const sl_identity_t *identity, const char *entry)
 
 /* ---- the board ---- */
 
-sl_identity_t *sl_directory_slot_get(const sl_directory_question_t *q, int slot)
+sl_identity_t *sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want)
 {
-    unsigned char *buffer = OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX);
+    const sl_directory_slot_t *record = &work->slots[slot];
+    unsigned char *buffer = record->entry ? OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX) : NULL;
     const unsigned char *bytes = NULL;
-    apr_size_t length =
-        buffer ? sl_directory_board_read(q->work->board, slot, q->directory, q->entry, buffer, &bytes, NULL) : 0;
-    sl_identity_t *identity = length ? sl_blob_decode(bytes, length, SL_BLOB_ALL) : NULL;
+    apr_size_t length = 0;
+    sl_identity_t *identity;
 
+    if (buffer)
+        length = sl_directory_board_read(work->board, slot, record->directory, record->entry, buffer, &bytes, NULL);
+    identity = length ? sl_blob_decode(bytes, length, want) : NULL;
     OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);
     return identity;
 }
@@ -83,6 +84,12 @@ void sl_directory_slot_drop(sl_directory_work_t *work, int slot)
     forget(work, slot);
 }
 
+void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_identity_t *identity)
+{
+    record->not_before = identity->not_before;
+    record->not_after = identity->not_after;
+}
+
 void sl_directory_slot_serve_on(const sl_directory_question_t *q, int slot, apr_uint64_t length)
 {
     sl_directory_board_confirm(q->work->board, slot, q->now + length);
@@ -119,6 +126,7 @@ apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const s
     record->stamp = q->files.stamp;
     record->gone = 0;
     record->covers_all = sl_directory_covers_all(identity, q->entry);
+    sl_directory_slot_note_dates(record, identity);
     sl_directory_slot_confirm(q, slot);
     return APR_SUCCESS;
 }

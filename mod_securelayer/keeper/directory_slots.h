@@ -4,6 +4,7 @@
 #ifndef SL_KEEPER_DIRECTORY_SLOTS_H
 #define SL_KEEPER_DIRECTORY_SLOTS_H
 
+#include "identity/blob.h"
 #include "identity/identity.h"
 #include "keeper/directory_board.h"
 #include "keeper/directory_failures.h"
@@ -28,7 +29,10 @@ typedef struct sl_directory_slot_t {
     apr_uint64_t gone; /* since when they are not there; 0: they are */
     int covers_all; /* the names that the entry is for */
     int by_events;
+    apr_int64_t not_before, not_after; /* of the certificate; 0: not known */
 } sl_directory_slot_t;
+
+typedef struct sl_directory_expiry_t sl_directory_expiry_t;
 
 /* What directory_job works on, made anew in each keeper. */
 typedef struct sl_directory_work_t {
@@ -41,6 +45,7 @@ typedef struct sl_directory_work_t {
     sl_directory_slot_t *slots;
     sl_directory_limits_t *limits;
     sl_directory_failures_t *failures;
+    sl_directory_expiry_t *expiry;
     int *is_lost; /* by directory: it is not there, and that was told */
     int denied; /* something was found not to be there since this was set to 0 */
 } sl_directory_work_t;
@@ -66,8 +71,9 @@ int sl_directory_is_recent(const sl_directory_work_t *work, apr_time_t moment, a
 /* Does the identity cover all names that the entry is for? */
 int sl_directory_covers_all(const sl_identity_t *identity, const char *entry);
 
-/* What is on the slot, with a reference for the caller; NULL if it is another's, or memory ends. */
-sl_identity_t *sl_directory_slot_get(const sl_directory_question_t *q, int slot);
+/* What is on the slot, with a reference for the caller; NULL if nothing is, or memory ends. */
+sl_identity_t *sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want);
+void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_identity_t *identity);
 /* The identity that q->files hold is on the slot from now on, and confirmed. On failure nothing changes. */
 apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_identity_t *identity,
                                    sl_problem_t *why) __attribute__((warn_unused_result));

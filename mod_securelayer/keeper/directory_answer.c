@@ -3,6 +3,7 @@
 #include "keeper/directory_answer.h"
 
 #include "crypto/cert_text.h"
+#include "identity/identity.h"
 #include "keeper/directory_expiry.h"
 
 #include <apr_strings.h>
@@ -11,6 +12,8 @@
 #define GONE 1000000u /* files that went away may come back within that time */
 #define COST_REFUSED 10 /* in names that are not there */
 #define STAYS "what was served before serves on"
+#define ABSENT "it is as if it were not there"
+#define ALONE "what else is there for the name is served without it"
 #define DAY 86400
 #define WARN_DAYS 14
 
@@ -76,92 +79,50 @@ static void warn_of(question_t *q, const sl_identity_t *identity)
                     weak ? weak : "", weak && end ? "; " : "", end ? end : "", more);
 }
 
-/* ---- answers ---- */
+/* ---- files ---- */
 
-static int deny(question_t *q, int cost)
+/* What is to be on the board, and what keeps some of it away. */
+typedef struct fresh_t {
+    sl_directory_bundle_t bundle;
+    unsigned news;     /* a bit for each: not the certificate that was on the board before */
+    sl_problem_t *why; /* of the first file that can't be used; NULL: all can */
+    int keeps_old;     /* that one's place is held by what was there before */
+} fresh_t;
+
+static int covers_below(const question_t *q, const sl_identity_t *identity)
 {
-    sl_directory_limits_charge(q->work->limits, cost);
-    q->work->denied = 1;
-    sl_directory_board_deny(q->work->board, &q->key, 0);
-    return -1;
+    return *q->entry != '*' && sl_directory_covers_all(identity, apr_pstrcat(q->work->scratch, "*.", q->entry, NULL));
 }
 
 /* A certificate for all names below may be called by its parent alone, as certbot does it. */
-static sl_identity_t *load(question_t *q, sl_problem_t *why)
+static int is_for_entry(const question_t *q, const sl_identity_t *identity, sl_problem_t *why)
 {
-    apr_pool_t *scratch = q->work->scratch;
-    sl_identity_t *identity = NULL;
-
-    if (sl_directory_files_load(&identity, &q->files, seconds(q), scratch, why) != APR_SUCCESS)
-        return NULL;
-    sl_directory_board_add(q->work->board, SL_DIRECTORY_LOADED);
-    if (*q->entry == '*' || sl_directory_covers_all(identity, q->entry) ||
-        sl_directory_covers_all(identity, apr_pstrcat(scratch, "*.", q->entry, NULL)))
-        return identity;
+    if (*q->entry == '*' || sl_directory_covers_all(identity, q->entry) || covers_below(q, identity))
+        return 1;
     sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate does not cover %s", q->entry);
     sl_problem_advise(why, "Get one for that name, or give the file the name that it is for");
-    sl_identity_release(identity);
-    return NULL;
+    return 0;
 }
 
-/* A directory that is not there says nothing of its names: what is on the board serves on. */
-static int is_lost(question_t *q, apr_time_t changed)
+/* Of the same file; else one whose file is not there any more, as of another layout. NULL: there is none. */
+static sl_identity_t *one_before(const question_t *q, const sl_directory_bundle_t *old, const char *path)
 {
-    int *told = &q->work->is_lost[q->directory];
+    sl_identity_t *moved = NULL;
 
-    if (!changed && !*told)
-        sl_loop_say(q->work->loop, SL_SAY_ERROR,
-                    "SL0176: certificates in %s can't be used; what was served before serves on: the directory can't "
-                    "be reached",
-                    sl_directory_path(q->work, q->directory));
-    *told = !changed;
-    return *told;
+    for (int i = 0; i < old->count; i++) {
+        int is_there = 0;
+
+        if (!strcmp(old->of[i]->origin, path))
+            return old->of[i];
+        for (int k = 0; k < q->files.count; k++)
+            is_there |= !strcmp(old->of[i]->origin, q->files.of[k].certificate);
+        if (!is_there && !moved)
+            moved = old->of[i];
+    }
+    return moved;
 }
 
-static apr_status_t find_files(question_t *q, sl_problem_t *why)
-{
-    apr_status_t rv =
-        sl_directory_files_find(&q->files, q->work->scratch, sl_directory_path(q->work, q->directory), q->entry, why);
-
-    if (rv == APR_SUCCESS)
-        q->work->is_lost[q->directory] = 0;
-    return rv;
-}
-
-/* The entry is on no slot. The slot that it is on then, or -1. */
-static int look_up(question_t *q)
-{
-    sl_directory_work_t *work = q->work;
-    sl_problem_t *why = sl_problem_make(work->scratch);
-    apr_status_t rv = find_files(q, why);
-    sl_identity_t *identity;
-    int slot = -1, is_first;
-
-    if (APR_STATUS_IS_ENOENT(rv)) {
-        (void)forget_failure(q);
-        (void)is_lost(q, sl_directory_files_changed(work->scratch, sl_directory_path(work, q->directory), q->entry));
-        sl_directory_board_add(work->board, SL_DIRECTORY_ABSENT);
-        return deny(q, 1);
-    }
-    identity = rv == APR_SUCCESS ? load(q, why) : NULL;
-    if (identity)
-        slot = sl_directory_slot_give(q, identity, why);
-    if (slot >= 0) {
-        if (forget_failure(q))
-            tell_news(q, identity);
-        is_first = sl_directory_limits_note_found(work->limits, &q->key);
-        if (is_first)
-            warn_of(q, identity);
-        sl_directory_expiry_note(work, slot, is_first);
-    }
-    else {
-        note_refused(q, why, "it is as if it were not there");
-    }
-    sl_identity_release(identity);
-    return slot >= 0 ? slot : deny(q, COST_REFUSED);
-}
-
-static int is_as_good(question_t *q, const sl_identity_t *old, const sl_identity_t *fresh, sl_problem_t *why)
+static int is_as_good(const question_t *q, const sl_identity_t *old, const sl_identity_t *fresh, sl_problem_t *why)
 {
     const char *weak = sl_identity_weakness(fresh, q->work->scratch);
 
@@ -180,39 +141,243 @@ static int is_as_good(question_t *q, const sl_identity_t *old, const sl_identity
     return 1;
 }
 
+/* May it go with the first one? Clients get either for the same names. */
+static int fits_first(const question_t *q, const sl_identity_t *first, const sl_identity_t *identity, sl_problem_t *why)
+{
+    int lacks = sl_directory_covers_all(first, q->entry) && !sl_directory_covers_all(identity, q->entry);
+    int lacks_below = covers_below(q, first) && !covers_below(q, identity);
+
+    if (!lacks && !lacks_below)
+        return 1;
+    sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate does not cover %s%s, which the one in %s covers",
+                   lacks ? "" : "*.", q->entry, first->origin);
+    sl_problem_advise(why, "Get one for the same names");
+    return 0;
+}
+
+/* A connection shows one of each key type. NULL: there is none of that type yet. */
+static const sl_identity_t *one_of_type(const sl_directory_bundle_t *bundle, const sl_identity_t *identity)
+{
+    for (int i = 0; i < bundle->count; i++) {
+        if (!strcmp(sl_identity_key_type(bundle->of[i]), sl_identity_key_type(identity)))
+            return bundle->of[i];
+    }
+    return NULL;
+}
+
+/* The same certificate twice is as good as once: then there is nothing to tell. */
+static int may_join(const question_t *q, const fresh_t *fresh, const sl_identity_t *identity, sl_problem_t *why)
+{
+    const sl_identity_t *other = one_of_type(&fresh->bundle, identity);
+
+    if (other && sl_identity_is_same(other, identity))
+        return 0;
+    if (other) {
+        sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate in %s has the same key type, %s",
+                       other->origin, sl_identity_key_type(identity));
+        sl_problem_advise(why, "Remove one of them");
+        return 0;
+    }
+    return !fresh->bundle.count || fits_first(q, fresh->bundle.of[0], identity, why);
+}
+
+static sl_identity_t *load_file(const question_t *q, const sl_directory_file_t *file, const sl_identity_t *before,
+                                const fresh_t *fresh, sl_problem_t *why)
+{
+    sl_identity_t *identity = NULL;
+
+    if (sl_directory_file_load(&identity, file, seconds(q), q->work->scratch, why) != APR_SUCCESS)
+        return NULL;
+    sl_directory_board_add(q->work->board, SL_DIRECTORY_LOADED);
+    if (is_for_entry(q, identity, why) && (!before || is_as_good(q, before, identity, why)) &&
+        may_join(q, fresh, identity, why))
+        return identity;
+    sl_identity_release(identity);
+    return NULL;
+}
+
+/* One file; what was there before stays if it can't be used. */
+static void take_file(const question_t *q, fresh_t *fresh, const sl_directory_file_t *file,
+                      const sl_directory_bundle_t *old)
+{
+    sl_identity_t *before = one_before(q, old, file->certificate);
+    sl_problem_t *why = sl_problem_make(q->work->scratch);
+    sl_identity_t *identity = load_file(q, file, before, fresh, why);
+    int is_news = identity && !(before && sl_identity_is_same(before, identity));
+
+    if (!identity && why->status == APR_SUCCESS)
+        return;
+    if (!identity && !fresh->why)
+        fresh->why = why;
+    if (!identity && before && !one_of_type(&fresh->bundle, before)) {
+        fresh->keeps_old |= fresh->why == why;
+        sl_identity_retain(before);
+        identity = before;
+    }
+    if (!identity)
+        return;
+    fresh->news |= (unsigned)is_news << fresh->bundle.count;
+    fresh->bundle.of[fresh->bundle.count++] = identity;
+}
+
+/* Of `old`, what is on the board, stays what can't be had anew. */
+static void load(const question_t *q, fresh_t *fresh, const sl_directory_bundle_t *old)
+{
+    memset(fresh, 0, sizeof(*fresh));
+    for (int i = 0; i < q->files.count; i++)
+        take_file(q, fresh, &q->files.of[i], old);
+}
+
+/* ---- answers ---- */
+
+static int deny(question_t *q, int cost)
+{
+    sl_directory_limits_charge(q->work->limits, cost);
+    q->work->denied = 1;
+    sl_directory_board_deny(q->work->board, &q->key, 0);
+    return -1;
+}
+
+/* A directory that is not there says nothing of its names: what is on the board serves on. */
+static int is_lost(question_t *q, apr_time_t changed)
+{
+    int *told = &q->work->is_lost[q->directory];
+
+    if (!changed && !*told)
+        sl_loop_say(q->work->loop, SL_SAY_ERROR,
+                    "SL0176: certificates in %s can't be used; what was served before serves on: the directory can't "
+                    "be reached",
+                    sl_directory_path(q->work, q->directory));
+    *told = !changed;
+    return *told;
+}
+
+static apr_time_t directory_changed(const question_t *q)
+{
+    return sl_directory_files_changed(q->work->scratch, sl_directory_path(q->work, q->directory), q->entry);
+}
+
+static apr_status_t find_files(question_t *q, sl_problem_t *why)
+{
+    apr_status_t rv =
+        sl_directory_files_find(&q->files, q->work->scratch, sl_directory_path(q->work, q->directory), q->entry, why);
+
+    if (rv == APR_SUCCESS)
+        q->work->is_lost[q->directory] = 0;
+    return rv;
+}
+
+static void note_partly(question_t *q, const fresh_t *fresh)
+{
+    note_refused(q, fresh->why, fresh->keeps_old ? STAYS : ALONE);
+}
+
+/* It is on the slot. `told`: a bit for each identity that is told of whatever it was before. */
+static void tell_of(question_t *q, int slot, const fresh_t *fresh, unsigned changed, unsigned warned)
+{
+    if (fresh->why)
+        note_partly(q, fresh);
+    else if (forget_failure(q))
+        changed = ~0u;
+    for (int i = 0; i < fresh->bundle.count; i++) {
+        if (changed >> i & 1)
+            tell_news(q, fresh->bundle.of[i]);
+        if (warned >> i & 1)
+            warn_of(q, fresh->bundle.of[i]);
+    }
+    sl_directory_expiry_note(q->work, slot, warned);
+}
+
+/* The files of an entry that is on no slot. The slot that it is on then, or -1. */
+static int take_up(question_t *q)
+{
+    static const sl_directory_bundle_t nothing;
+    sl_problem_t *why = sl_problem_make(q->work->scratch);
+    fresh_t fresh;
+    int slot = -1;
+
+    load(q, &fresh, &nothing);
+    if (fresh.bundle.count)
+        slot = sl_directory_slot_give(q, &fresh.bundle, fresh.why != NULL, why);
+    if (slot >= 0)
+        tell_of(q, slot, &fresh, 0, sl_directory_limits_note_found(q->work->limits, &q->key) ? ~0u : 0);
+    else
+        note_refused(q, fresh.bundle.count ? why : fresh.why, ABSENT);
+    sl_directory_bundle_clear(&fresh.bundle);
+    return slot;
+}
+
+/* The entry is on no slot. The slot that it is on then, or -1. */
+static int look_up(question_t *q)
+{
+    sl_directory_work_t *work = q->work;
+    sl_problem_t *why = sl_problem_make(work->scratch);
+    apr_status_t rv = find_files(q, why);
+    int slot = -1;
+
+    if (APR_STATUS_IS_ENOENT(rv)) {
+        (void)forget_failure(q);
+        (void)is_lost(q, directory_changed(q));
+        sl_directory_board_add(work->board, SL_DIRECTORY_ABSENT);
+        return deny(q, 1);
+    }
+    if (rv == APR_SUCCESS)
+        slot = take_up(q);
+    else
+        note_refused(q, why, ABSENT);
+    return slot >= 0 ? slot : deny(q, COST_REFUSED);
+}
+
 /* The files are other ones. What can't be used is tried again, for it may be half of a change. */
 static void renew(question_t *q, int slot)
 {
     sl_problem_t *why = sl_problem_make(q->work->scratch);
-    sl_identity_t *old = sl_directory_slot_get(q->work, slot, SL_BLOB_ALL), *fresh = load(q, why);
-    int is_news = fresh && old && !sl_identity_is_same(old, fresh);
     int is_taken_over = !q->work->slots[slot].stamp;
+    sl_directory_bundle_t old;
+    fresh_t fresh;
 
-    if (fresh && (!old || is_as_good(q, old, fresh, why)) &&
-        sl_directory_slot_put(q, slot, fresh, why) == APR_SUCCESS) {
-        if (forget_failure(q) || is_news)
-            tell_news(q, fresh);
-        if (is_news)
-            warn_of(q, fresh);
-        sl_directory_expiry_note(q->work, slot, is_news || is_taken_over);
-    }
-    else {
-        note_refused(q, why, STAYS);
+    sl_directory_slot_get(q->work, slot, SL_BLOB_ALL, &old);
+    load(q, &fresh, &old);
+    if (fresh.why && !fresh.news && fresh.bundle.count == old.count) {
+        note_partly(q, &fresh);
         sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_BLIND);
     }
-    sl_identity_release(old);
-    sl_identity_release(fresh);
+    else if (fresh.bundle.count &&
+             sl_directory_slot_put(q, slot, &fresh.bundle, fresh.why != NULL, why) == APR_SUCCESS) {
+        unsigned news = old.count ? fresh.news : 0;
+
+        tell_of(q, slot, &fresh, news, is_taken_over ? SL_DIRECTORY_TOLD_ALL : news);
+    }
+    else {
+        note_refused(q, fresh.bundle.count ? why : fresh.why, STAYS);
+        sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_BLIND);
+    }
+    sl_directory_bundle_clear(&old);
+    sl_directory_bundle_clear(&fresh.bundle);
 }
 
-/* The files are there. */
+/* Files that are not there may come back in a moment. */
+static int may_return(const question_t *q, int slot, apr_time_t changed)
+{
+    sl_directory_slot_t *record = &q->work->slots[slot];
+
+    if (!record->gone)
+        record->gone = q->now;
+    return q->now < record->gone + GONE && sl_directory_is_recent(q->work, changed, GONE);
+}
+
+/* The files are there, or some of them. */
 static void compare(question_t *q, int slot)
 {
     sl_directory_slot_t *record = &q->work->slots[slot];
 
-    record->gone = 0;
-    if (q->files.stamp == record->stamp)
+    if (q->files.count >= record->count)
+        record->gone = 0;
+    if (q->files.stamp == record->stamp && !record->is_partial)
         sl_directory_slot_confirm(q, slot);
     else if (record->stamp && sl_directory_is_recent(q->work, q->files.changed, SL_DIRECTORY_LOOK_SETTLE))
+        sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_SETTLE);
+    else if (q->files.count < record->count && may_return(q, slot, directory_changed(q)))
         sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_SETTLE);
     else
         renew(q, slot);
@@ -221,17 +386,14 @@ static void compare(question_t *q, int slot)
 /* They are not: perhaps not yet again. */
 static int await_return(question_t *q, int slot)
 {
-    sl_directory_slot_t *record = &q->work->slots[slot];
-    apr_time_t changed =
-        sl_directory_files_changed(q->work->scratch, sl_directory_path(q->work, q->directory), q->entry);
+    apr_time_t changed = directory_changed(q);
+    int may_be_back = may_return(q, slot, changed);
 
-    if (!record->gone)
-        record->gone = q->now;
     if (is_lost(q, changed)) {
         sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_BLIND);
         return slot;
     }
-    if (q->now < record->gone + GONE && sl_directory_is_recent(q->work, changed, GONE)) {
+    if (may_be_back) {
         sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_SETTLE);
         return slot;
     }

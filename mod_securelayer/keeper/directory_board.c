@@ -136,24 +136,6 @@ apr_status_t sl_directory_board_make(sl_directory_board_t **made, apr_pool_t *po
 
 /* ---- entries ---- */
 
-int sl_directory_names(const char *names[SL_ENTRY_NAMES], char *room, const char *name)
-{
-    const char *parent;
-
-    /* "_.example.org" is what the file for all names below is called. */
-    if (!sl_text_is_dns_name(name) || !strncmp(name, "_.", 2) || strstr(name, "._."))
-        return 0;
-    names[0] = name;
-    parent = strchr(name, '.');
-    if (!parent || !strchr(parent + 1, '.')) /* no certificate is for all names of a top-level domain */
-        return 1;
-    room[0] = '*';
-    memcpy(room + 1, parent, strlen(parent) + 1);
-    names[1] = room;
-    names[2] = parent + 1;
-    return 3;
-}
-
 void sl_directory_board_key(const sl_directory_board_t *board, int directory, const char *entry, sl_entry_key_t *key)
 {
     unsigned char bytes[SALT + 4 + SL_HOST_MAX + 2], digest[SL_SHA256_SIZE];

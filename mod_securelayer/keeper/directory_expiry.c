@@ -34,16 +34,16 @@ static apr_int64_t seconds(const sl_directory_work_t *work)
     return apr_time_sec(sl_world_now(work->loop->world));
 }
 
-static sl_expiry_t dates_of(const sl_directory_slot_t *record)
+static sl_expiry_t dates_of(const sl_directory_slot_t *record, int nth)
 {
-    sl_expiry_t what = {NULL, record->not_before, record->not_after};
+    sl_expiry_t what = {NULL, record->dates[nth].not_before, record->dates[nth].not_after};
 
     return what;
 }
 
 /* ---- what was told ---- */
 
-static unsigned char *byte_of(const sl_directory_work_t *work, int slot, int step, unsigned *bit)
+static unsigned char *byte_of(const sl_directory_work_t *work, int slot, int nth, int step, unsigned *bit)
 {
     const sl_directory_slot_t *record = &work->slots[slot];
     apr_uint64_t place = SL_HASH_START;
@@ -51,25 +51,25 @@ static unsigned char *byte_of(const sl_directory_work_t *work, int slot, int ste
 
     sl_directory_board_key(work->board, record->directory, record->entry, &key);
     place = sl_hash(place, &key.tag, sizeof(key.tag));
-    place = sl_hash(place, &record->not_before, sizeof(record->not_before));
-    place = sl_hash(place, &record->not_after, sizeof(record->not_after));
+    place = sl_hash(place, &nth, sizeof(nth));
+    place = sl_hash(place, &record->dates[nth], sizeof(record->dates[nth]));
     place = sl_hash(place, &step, sizeof(step)) >> (64 - TOLD_BITS);
     *bit = 1u << (place & 7);
     return &work->expiry->told[place >> 3];
 }
 
-static int is_told(const sl_directory_work_t *work, int slot, int step)
+static int is_told(const sl_directory_work_t *work, int slot, int nth, int step)
 {
     unsigned bit;
-    const unsigned char *byte = byte_of(work, slot, step, &bit);
+    const unsigned char *byte = byte_of(work, slot, nth, step, &bit);
 
     return (*byte & bit) != 0;
 }
 
-static void note_told(const sl_directory_work_t *work, int slot, int step)
+static void note_told(const sl_directory_work_t *work, int slot, int nth, int step)
 {
     unsigned bit;
-    unsigned char *byte = byte_of(work, slot, step, &bit);
+    unsigned char *byte = byte_of(work, slot, nth, step, &bit);
 
     *byte = (unsigned char)(*byte | bit);
 }
@@ -84,61 +84,68 @@ static void plan(sl_directory_expiry_t *expiry, apr_int64_t when)
         expiry->due = when;
 }
 
-void sl_directory_expiry_note(sl_directory_work_t *work, int slot, int told)
+void sl_directory_expiry_note(sl_directory_work_t *work, int slot, unsigned told)
 {
-    sl_expiry_t what = dates_of(&work->slots[slot]);
     apr_int64_t now = seconds(work);
-    int over = sl_expiry_steps(&what, now);
 
-    if (over && told)
-        note_told(work, slot, over);
-    plan(work->expiry, over && !told ? now : sl_expiry_next(&what, over));
-}
+    for (int i = 0; i < work->slots[slot].count; i++) {
+        sl_expiry_t what = dates_of(&work->slots[slot], i);
+        int over = sl_expiry_steps(&what, now), has_been = (told >> i & 1) != 0;
 
-static void tell(const look_t *look, int slot, const sl_expiry_t *dates)
-{
-    sl_identity_t *identity = sl_directory_slot_get(look->work, slot, SL_BLOB_CERTIFICATES);
-    sl_expiry_t what = *dates;
-
-    what.name = identity ? identity->origin : look->work->slots[slot].entry;
-    sl_expiry_tell(look->work->loop, &what, look->now);
-    sl_identity_release(identity);
-}
-
-/* Another keeper has put it there, and has told of it. 0: not now. */
-static int take_over(look_t *look, int slot)
-{
-    sl_identity_t *identity =
-        look->dates_left > 0 ? sl_directory_slot_get(look->work, slot, SL_BLOB_CERTIFICATES) : NULL;
-
-    look->dates_left--;
-    if (!identity)
-        return 0;
-    sl_directory_slot_note_dates(&look->work->slots[slot], identity);
-    sl_identity_release(identity);
-    sl_directory_expiry_note(look->work, slot, 1);
-    return 1;
-}
-
-static void look_at(look_t *look, int slot)
-{
-    const sl_directory_slot_t *record = &look->work->slots[slot];
-    sl_expiry_t what;
-    apr_int64_t next;
-    int over;
-
-    if (!record->entry || (!record->not_after && !take_over(look, slot)))
-        return;
-    what = dates_of(record);
-    over = sl_expiry_steps(&what, look->now);
-    if (over && !is_told(look->work, slot, over)) {
-        note_told(look->work, slot, over);
-        if (++look->lines <= SL_EXPIRY_LINES)
-            tell(look, slot, &what);
+        if (over && has_been)
+            note_told(work, slot, i, over);
+        plan(work->expiry, over && !has_been ? now : sl_expiry_next(&what, over));
     }
-    next = sl_expiry_next(&what, over);
+}
+
+static void tell(const look_t *look, int slot, int nth, sl_expiry_t what)
+{
+    sl_directory_bundle_t bundle;
+
+    sl_directory_slot_get(look->work, slot, SL_BLOB_CERTIFICATES, &bundle);
+    what.name = nth < bundle.count ? bundle.of[nth]->origin : look->work->slots[slot].entry;
+    sl_expiry_tell(look->work->loop, &what, look->now);
+    sl_directory_bundle_clear(&bundle);
+}
+
+/* Another keeper has put it there, and has told of it. */
+static void take_over(look_t *look, int slot)
+{
+    sl_directory_bundle_t bundle;
+
+    if (look->dates_left-- <= 0)
+        return;
+    sl_directory_slot_get(look->work, slot, SL_BLOB_CERTIFICATES, &bundle);
+    sl_directory_slot_note_dates(&look->work->slots[slot], &bundle);
+    sl_directory_bundle_clear(&bundle);
+    sl_directory_expiry_note(look->work, slot, SL_DIRECTORY_TOLD_ALL);
+}
+
+static void look_at(look_t *look, int slot, int nth)
+{
+    sl_expiry_t what = dates_of(&look->work->slots[slot], nth);
+    int over = sl_expiry_steps(&what, look->now);
+    apr_int64_t next = sl_expiry_next(&what, over);
+
+    if (over && !is_told(look->work, slot, nth, over)) {
+        note_told(look->work, slot, nth, over);
+        if (++look->lines <= SL_EXPIRY_LINES)
+            tell(look, slot, nth, what);
+    }
     if (next < look->next)
         look->next = next;
+}
+
+static void look_at_all(look_t *look)
+{
+    for (int slot = 0; slot < sl_directory_board_slots(look->work->board); slot++) {
+        const sl_directory_slot_t *record = &look->work->slots[slot];
+
+        if (record->entry && !record->count)
+            take_over(look, slot);
+        for (int i = 0; i < record->count; i++)
+            look_at(look, slot, i);
+    }
 }
 
 apr_time_t sl_directory_expiry_due(const sl_directory_work_t *work)
@@ -155,8 +162,7 @@ void sl_directory_expiry_look(sl_directory_work_t *work)
         return;
     expiry->last = look.now;
     expiry->due = look.now + SL_EXPIRY_PAUSE;
-    for (int slot = 0; slot < sl_directory_board_slots(work->board); slot++)
-        look_at(&look, slot);
+    look_at_all(&look);
     sl_expiry_tell_rest(work->loop, look.lines, " in SecureLayerCertificateDirectory");
     plan(expiry, look.next);
     if (look.dates_left < 0)

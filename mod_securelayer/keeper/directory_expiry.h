@@ -10,8 +10,11 @@
 
 sl_directory_expiry_t *sl_directory_expiry_make(apr_pool_t *pool);
 
-/* What is on the slot was put there. `is_told`: what there is to tell at this moment was told, as at a start. */
-void sl_directory_expiry_note(sl_directory_work_t *work, int slot, int is_told);
+#define SL_DIRECTORY_TOLD_ALL (~0u)
+
+/* What is on the slot was put there. `told`, a bit for each of its identities: what there is to tell of it at this
+ * moment was told, as at a start. */
+void sl_directory_expiry_note(sl_directory_work_t *work, int slot, unsigned told);
 
 /* When to call the other one, by the clock of the loop's world. */
 apr_time_t sl_directory_expiry_due(const sl_directory_work_t *work);

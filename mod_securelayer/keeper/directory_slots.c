@@ -35,36 +35,37 @@ int sl_directory_covers_all(const sl_identity_t *identity, const char *entry)
 
 /* ---- the board ---- */
 
-sl_identity_t *sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want)
+void sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want,
+                           sl_directory_bundle_t *bundle)
 {
     const sl_directory_slot_t *record = &work->slots[slot];
     unsigned char *buffer = record->entry ? OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX) : NULL;
     const unsigned char *bytes = NULL;
     apr_size_t length = 0;
-    sl_identity_t *identity;
 
     if (buffer)
         length = sl_directory_board_read(work->board, slot, record->directory, record->entry, buffer, &bytes, NULL);
-    identity = length ? sl_blob_decode(bytes, length, want) : NULL;
+    sl_directory_bundle_decode(bundle, length ? bytes : (const unsigned char *)"", length, want);
     OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);
-    return identity;
 }
 
-static apr_status_t put_on_board(const sl_directory_question_t *q, int slot, const sl_identity_t *identity,
+static apr_status_t put_on_board(const sl_directory_question_t *q, int slot, const sl_directory_bundle_t *bundle,
                                  sl_problem_t *why)
 {
+    const char *origin = bundle->of[0]->origin;
     apr_size_t length;
-    unsigned char *bytes = sl_blob_encode(identity, &length, why);
+    unsigned char *bytes = sl_directory_bundle_encode(bundle, &length, why);
     apr_status_t rv = bytes
                           ? sl_directory_board_put(q->work->board, slot, &q->key, q->directory, q->entry, bytes, length)
                           : APR_EGENERAL;
 
     if (bytes && rv == APR_ENOSPC) {
-        sl_problem_set(why, rv, identity->origin, "the certificate, its chain and key are too large");
+        sl_problem_set(why, rv, origin, "the certificate%s, %s chain and key are too large",
+                       bundle->count > 1 ? "s of all key types" : "", bundle->count > 1 ? "each with its" : "its");
         sl_problem_advise(why, "Leave out what is not needed of the chain");
     }
     else if (rv != APR_SUCCESS) {
-        sl_problem_set(why, rv, identity->origin, "memory ended");
+        sl_problem_set(why, rv, origin, "memory ended");
     }
     OPENSSL_clear_free(bytes, length);
     return rv;
@@ -84,10 +85,13 @@ void sl_directory_slot_drop(sl_directory_work_t *work, int slot)
     forget(work, slot);
 }
 
-void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_identity_t *identity)
+void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_directory_bundle_t *bundle)
 {
-    record->not_before = identity->not_before;
-    record->not_after = identity->not_after;
+    record->count = bundle->count;
+    for (int i = 0; i < bundle->count; i++) {
+        record->dates[i].not_before = bundle->of[i]->not_before;
+        record->dates[i].not_after = bundle->of[i]->not_after;
+    }
 }
 
 void sl_directory_slot_serve_on(const sl_directory_question_t *q, int slot, apr_uint64_t length)
@@ -107,6 +111,8 @@ void sl_directory_slot_confirm(sl_directory_question_t *q, int slot)
         length = SL_DIRECTORY_FOREVER - q->now;
     else if (work->interval > 0)
         length = (apr_uint64_t)apr_time_from_sec(work->interval);
+    else if (record->is_partial)
+        length = SL_DIRECTORY_LOOK_BLIND;
     else if (sl_directory_is_recent(work, q->files.changed, SL_DIRECTORY_LOOK_SETTLE))
         length = SL_DIRECTORY_LOOK_SETTLE;
     else if (record->by_events)
@@ -114,24 +120,26 @@ void sl_directory_slot_confirm(sl_directory_question_t *q, int slot)
     sl_directory_slot_serve_on(q, slot, length);
 }
 
-apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_identity_t *identity,
-                                   sl_problem_t *why)
+apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_directory_bundle_t *bundle,
+                                   int is_partial, sl_problem_t *why)
 {
     sl_directory_slot_t *record = &q->work->slots[slot];
-    apr_status_t rv = put_on_board(q, slot, identity, why);
+    apr_status_t rv = put_on_board(q, slot, bundle, why);
 
     if (rv != APR_SUCCESS)
         return rv;
     record->directory = q->directory;
     record->stamp = q->files.stamp;
     record->gone = 0;
-    record->covers_all = sl_directory_covers_all(identity, q->entry);
-    sl_directory_slot_note_dates(record, identity);
+    record->is_partial = is_partial;
+    record->covers_all = sl_directory_covers_all(bundle->of[0], q->entry);
+    sl_directory_slot_note_dates(record, bundle);
     sl_directory_slot_confirm(q, slot);
     return APR_SUCCESS;
 }
 
-int sl_directory_slot_give(sl_directory_question_t *q, const sl_identity_t *identity, sl_problem_t *why)
+int sl_directory_slot_give(sl_directory_question_t *q, const sl_directory_bundle_t *bundle, int is_partial,
+                           sl_problem_t *why)
 {
     int slot = sl_directory_board_claim(q->work->board, &q->key);
     sl_directory_slot_t *record = &q->work->slots[slot];
@@ -139,8 +147,8 @@ int sl_directory_slot_give(sl_directory_question_t *q, const sl_identity_t *iden
     forget(q->work, slot);
     record->entry = strdup(q->entry);
     if (!record->entry)
-        sl_problem_set(why, APR_ENOMEM, identity->origin, "memory ended");
-    else if (sl_directory_slot_put(q, slot, identity, why) == APR_SUCCESS)
+        sl_problem_set(why, APR_ENOMEM, bundle->of[0]->origin, "memory ended");
+    else if (sl_directory_slot_put(q, slot, bundle, is_partial, why) == APR_SUCCESS)
         return slot;
     sl_directory_slot_drop(q->work, slot);
     return -1;

@@ -4,9 +4,8 @@
 #ifndef SL_KEEPER_DIRECTORY_SLOTS_H
 #define SL_KEEPER_DIRECTORY_SLOTS_H
 
-#include "identity/blob.h"
-#include "identity/identity.h"
 #include "keeper/directory_board.h"
+#include "keeper/directory_bundle.h"
 #include "keeper/directory_failures.h"
 #include "keeper/directory_files.h"
 #include "keeper/directory_limits.h"
@@ -22,14 +21,20 @@
 #define SL_DIRECTORY_LOOK_SETTLE 200000u   /* at files that were changed a moment ago, and may be changed further */
 #define SL_DIRECTORY_LOOK_ALL (60 * 1000000u) /* in case an event got lost */
 
+typedef struct sl_directory_dates_t {
+    apr_int64_t not_before, not_after; /* seconds since 1970 */
+} sl_directory_dates_t;
+
 typedef struct sl_directory_slot_t {
     int directory;
     char *entry; /* NULL: the slot is free */
     apr_uint64_t stamp; /* of the files of what is on the board; 0: unknown */
-    apr_uint64_t gone; /* since when they are not there; 0: they are */
+    apr_uint64_t gone; /* since when they are not all there; 0: they are */
     int covers_all; /* the names that the entry is for */
     int by_events;
-    apr_int64_t not_before, not_after; /* of the certificate; 0: not known */
+    int is_partial; /* not all of its files could be used */
+    int count; /* of its identities; 0: not known */
+    sl_directory_dates_t dates[SL_DIRECTORY_KINDS]; /* of their certificates */
 } sl_directory_slot_t;
 
 typedef struct sl_directory_expiry_t sl_directory_expiry_t;
@@ -71,14 +76,17 @@ int sl_directory_is_recent(const sl_directory_work_t *work, apr_time_t moment, a
 /* Does the identity cover all names that the entry is for? */
 int sl_directory_covers_all(const sl_identity_t *identity, const char *entry);
 
-/* What is on the slot, with a reference for the caller; NULL if nothing is, or memory ends. */
-sl_identity_t *sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want);
-void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_identity_t *identity);
-/* The identity that q->files hold is on the slot from now on, and confirmed. On failure nothing changes. */
-apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_identity_t *identity,
-                                   sl_problem_t *why) __attribute__((warn_unused_result));
+/* What is on the slot, for the caller to be cleared; nothing if nothing is, or memory ends. */
+void sl_directory_slot_get(const sl_directory_work_t *work, int slot, sl_blob_want_t want,
+                           sl_directory_bundle_t *bundle);
+void sl_directory_slot_note_dates(sl_directory_slot_t *record, const sl_directory_bundle_t *bundle);
+/* The bundle, which is not empty, is on the slot from now on, and confirmed as what q->files hold; `is_partial`: not
+ * all of them can be used. On failure nothing changes. */
+apr_status_t sl_directory_slot_put(sl_directory_question_t *q, int slot, const sl_directory_bundle_t *bundle,
+                                   int is_partial, sl_problem_t *why) __attribute__((warn_unused_result));
 /* The same on a slot for an entry that has none; another one may lose it. -1: told in `why`. */
-int sl_directory_slot_give(sl_directory_question_t *q, const sl_identity_t *identity, sl_problem_t *why);
+int sl_directory_slot_give(sl_directory_question_t *q, const sl_directory_bundle_t *bundle, int is_partial,
+                           sl_problem_t *why);
 /* What is on the slot is what q->files hold: for how long need nobody look? */
 void sl_directory_slot_confirm(sl_directory_question_t *q, int slot);
 /* Whatever it is: nobody looks for that long. */

@@ -39,13 +39,16 @@ static void a_name_stands_for_its_entries(void **state)
         "",          ".",         "..",       "a..b",     "../a",      "a/b",       "a.b/",
         "*.a.test",  "_.a.test",  "x._.a.b",  "a.b.1",    "127.0.0.1", "1.2.3",     "::1",
         "[::1]",     "a b",       "a%2e.b",   "a:b",      "a\\b.test", "A.test",    "a.test\n",
-        ".a.test",   "a.test.",   "a.-.",     "a\x01.b",  "\xc3\xa4.b",
+        ".a.test",   "a.test.",   "a.-.",     "a\x01.b",  "\xc3\xa4.b", "a.test-rsa", "w.a.test-ecdsa",
     };
     char label[65], name[SL_HOST_MAX + 2];
 
     assert_string_equal(names_of(*state, "www.example.org"), "www.example.org *.example.org example.org");
     assert_string_equal(names_of(*state, "example.org"), "example.org");
     assert_string_equal(names_of(*state, "localhost"), "localhost");
+    assert_string_equal(names_of(*state, "db-rsa"), "db-rsa");
+    assert_string_equal(names_of(*state, "a-rsa.test"), "a-rsa.test");
+    assert_string_equal(names_of(*state, "a.test.rsa"), "a.test.rsa *.test.rsa test.rsa");
     assert_string_equal(names_of(*state, "_dmarc.x-1.test"), "_dmarc.x-1.test *.x-1.test x-1.test");
     assert_string_equal(names_of(*state, "1.2.3.in-addr.arpa"),
                         "1.2.3.in-addr.arpa *.2.3.in-addr.arpa 2.3.in-addr.arpa");

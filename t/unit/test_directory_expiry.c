@@ -88,20 +88,30 @@ static setup_t *make(apr_pool_t *pool, int slots, int interval)
 }
 
 /* `names`: "DNS:a.test,DNS:b.test" */
-static material_bytes_t pair_for(setup_t *t, const char *names)
+static material_bytes_t pair_of_type(setup_t *t, const char *names, const char *type)
 {
     material_cert_t what = {.san = names, .not_before = apr_time_sec(t->now) - 60 * DAY, .not_after = t->end};
-    const material_pair_t *pair = material_pair(t->pool, &what, "P-256", t->ca);
+    const material_pair_t *pair = material_pair(t->pool, &what, type, t->ca);
 
     return material_join(t->pool, material_cert_pem(t->pool, pair->cert),
                          material_key_pem(t->pool, pair->key, NULL, NULL));
 }
 
-static void put(setup_t *t, const char *host, material_bytes_t pair)
+static material_bytes_t pair_for(setup_t *t, const char *names)
+{
+    return pair_of_type(t, names, "P-256");
+}
+
+static void put_as(setup_t *t, const char *host, const char *end, material_bytes_t pair)
 {
     const char *path = material_file(t->pool, t->dir, ".new", pair);
 
-    assert_int_equal(rename(path, apr_pstrcat(t->pool, t->dir, "/", host, ".pem", NULL)), 0);
+    assert_int_equal(rename(path, apr_pstrcat(t->pool, t->dir, "/", host, end, NULL)), 0);
+}
+
+static void put(setup_t *t, const char *host, material_bytes_t pair)
+{
+    put_as(t, host, ".pem", pair);
 }
 
 static void ask(setup_t *t, const char *host)
@@ -148,6 +158,23 @@ static void each_step_is_told_once(void **state)
     assert_int_equal(go(t, t->end + 10 * DAY), 0);
     assert_int_equal(lines_with(t, "unasked.test"), 0);
     assert_int_equal(lines_with(t, "SL0178"), 0);
+    end_keeper(t);
+}
+
+static void each_key_type_is_told_of(void **state)
+{
+    setup_t *t = make(*state, 64, SL_DIRECTORY_BY_EVENTS);
+
+    put(t, "a.test", pair_for(t, "DNS:a.test"));
+    put_as(t, "a.test", ".pem.rsa", pair_of_type(t, "DNS:a.test", "RSA"));
+    ask(t, "a.test");
+    for (int round = 1; round <= 2; round++) {
+        assert_int_equal(go(t, t->end - (round == 1 ? 29 : 13) * DAY), 2);
+        assert_int_equal(lines_with(t, "a.test.pem expires in"), round);
+        assert_int_equal(lines_with(t, "a.test.pem.rsa expires in"), round);
+        end_keeper(t);
+        start_keeper(t);
+    }
     end_keeper(t);
 }
 
@@ -269,6 +296,7 @@ static void a_clock_that_is_set_is_followed(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(each_step_is_told_once),
+    UNIT_TEST(each_key_type_is_told_of),
     UNIT_TEST(what_the_first_look_told_is_not_told_again),
     UNIT_TEST(a_renewed_certificate_begins_anew),
     UNIT_TEST(who_comes_back_to_the_board_is_not_told_twice),

@@ -25,6 +25,8 @@ typedef struct sl_board_t {
     sl_section_t *ticket_files; /* one entry a key file: an sl_ticket_ring_t; NULL if there are none */
     sl_section_t *staples; /* one entry a certificate, by the SHA-256 of its DER; NULL if nobody wants staples */
     sl_section_t *staple_states; /* for each of those an sl_staple_state_t */
+    sl_section_t
+        *directory_staples; /* the same for what is on the directory_board, by place; NULL if nobody wants it */
 } sl_board_t;
 
 /* `entries` entries of up to `size` bytes each. `keys`: `entries` distinct keys of SL_BOARD_KEY_SIZE bytes each, in any

@@ -75,6 +75,8 @@ static sl_identity_t *from_board(const look_t *look, int nth, int slot)
             sl_directory_board_read(look->in->board, slot, look->number, look->entries[nth], buffer, &bytes, &version);
     if (length)
         sl_directory_bundle_decode(&bundle, bytes, length, SL_BLOB_ALL);
+    for (int i = 0; i < bundle.count; i++)
+        bundle.of[i]->place = slot * SL_DIRECTORY_KINDS + i;
     identity = sl_directory_bundle_chain(&bundle);
     if (identity)
         sl_ready_cache_keep(look->in->ready, slot, version, look->entries[nth], identity);

@@ -3,10 +3,12 @@
 #include "keeper/directory_answer.h"
 
 #include "crypto/cert_text.h"
+#include "crypto/ocsp_message.h"
 #include "identity/identity.h"
 #include "keeper/directory_expiry.h"
 
 #include <apr_strings.h>
+#include <openssl/x509v3.h>
 #include <string.h>
 
 #define GONE 1000000u /* files that went away may come back within that time */
@@ -59,11 +61,40 @@ static void tell_news(question_t *q, const sl_identity_t *identity)
                     identity->origin, sl_cert_text_not_after(q->work->scratch, identity->leaf), more);
 }
 
+static int has_issuer(const sl_identity_t *identity)
+{
+    for (int i = 0; i < sk_X509_num(identity->chain); i++) {
+        if (X509_check_issued(sk_X509_value(identity->chain, i), identity->leaf) == X509_V_OK)
+            return 1;
+    }
+    return 0;
+}
+
+/* As of any host: clients refuse a certificate that says that it is always stapled when it is not. Who may have nothing
+ * stapled hears nothing. NULL: all is well. */
+static const char *reason_not_to_staple(const question_t *q, const sl_identity_t *identity)
+{
+    sl_directory_staple_t wanted = q->work->staples[q->directory];
+    int must = sl_ocsp_must_staple(identity->leaf);
+    int has_url = wanted == SL_DIRECTORY_STAPLED_BY_ONE || sl_ocsp_urls(q->work->scratch, identity->leaf)->nelts;
+
+    if (must && !wanted)
+        return "it is only good with a stapled OCSP answer (must-staple), but nothing is stapled: set SSLUseStapling "
+               "on";
+    if (must && !has_url)
+        return "it is only good with a stapled OCSP answer (must-staple), but names no responder: ask its CA for "
+               "another one";
+    if (wanted && has_url && !has_issuer(identity))
+        return "nothing is stapled, as the certificate of its issuer is not there: append it";
+    return NULL;
+}
+
 /* Told when it is found for the first time, and when it is another one. */
 static void warn_of(question_t *q, const sl_identity_t *identity)
 {
     apr_int64_t soon = (identity->not_after - identity->not_before) / 3, left = identity->not_after - seconds(q);
     const char *weak = sl_identity_weakness(identity, q->work->scratch), *end = NULL, *more;
+    const char *staple = reason_not_to_staple(q, identity);
 
     if (soon > WARN_DAYS * DAY)
         soon = WARN_DAYS * DAY;
@@ -71,12 +102,13 @@ static void warn_of(question_t *q, const sl_identity_t *identity)
         end = apr_psprintf(q->work->scratch, "it expires on %s, in %" APR_INT64_T_FMT " %s: renew it",
                            sl_cert_text_not_after(q->work->scratch, identity->leaf), left / DAY,
                            left / DAY == 1 ? "day" : "days");
-    if (!weak && !end)
+    if (!weak && !end && !staple)
         return;
     more = may_say(q);
     if (more)
-        sl_loop_say(q->work->loop, SL_SAY_WARNING, "SL0178: the certificate %s: %s%s%s%s", identity->origin,
-                    weak ? weak : "", weak && end ? "; " : "", end ? end : "", more);
+        sl_loop_say(q->work->loop, SL_SAY_WARNING, "SL0178: the certificate %s: %s%s%s%s%s%s", identity->origin,
+                    weak ? weak : "", weak && (end || staple) ? "; " : "", end ? end : "", end && staple ? "; " : "",
+                    staple ? staple : "", more);
 }
 
 /* ---- files ---- */

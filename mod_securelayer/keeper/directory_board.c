@@ -224,6 +224,27 @@ apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, 
     return sl_reader_left(&r);
 }
 
+apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, unsigned char *buffer, int *directory,
+                                   const unsigned char **bytes, apr_uint64_t *version)
+{
+    apr_uint64_t before = sl_directory_board_version(board, slot);
+    apr_size_t length;
+    char name[SL_HOST_MAX + 1];
+    sl_reader_t r;
+
+    *version = before;
+    length = sl_section_read(board->section, slot, buffer, SL_DIRECTORY_IDENTITY_MAX, version);
+    if (!length)
+        *version = before;
+    sl_reader_init(&r, buffer, length);
+    if (!read_head(&r, directory, name)) {
+        OPENSSL_cleanse(buffer, SL_DIRECTORY_IDENTITY_MAX);
+        return 0;
+    }
+    *bytes = r.at;
+    return sl_reader_left(&r);
+}
+
 apr_uint64_t sl_directory_board_version(const sl_directory_board_t *board, int slot)
 {
     return sl_section_version(board->section, slot);

@@ -63,11 +63,14 @@ void sl_directory_board_key(const sl_directory_board_t *board, int directory, co
 
 /* *slot is set when it is found or stale. Marks it as used. */
 sl_entry_state_t sl_directory_board_look(sl_directory_board_t *board, const sl_entry_key_t *key, int *slot);
-/* Copies the bytes of an entry (keeper/directory_bundle) into `buffer` (SL_DIRECTORY_IDENTITY_MAX bytes); their length, 0
- * if the slot holds another entry by now. `bytes` is where they begin in the buffer. A number and version stand for the
- * same bytes forever. */
+/* Copies the bytes of an entry (keeper/directory_bundle) into `buffer` (SL_DIRECTORY_IDENTITY_MAX bytes); their length,
+ * 0 if the slot holds another entry by now. `bytes` is where they begin in the buffer. A number and version stand for
+ * the same bytes forever. */
 apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, int directory, const char *entry,
                                    unsigned char *buffer, const unsigned char **bytes, apr_uint64_t *version);
+/* The same of whatever entry is there; *directory is its number. *version is that of the slot also if nothing is. */
+apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, unsigned char *buffer, int *directory,
+                                   const unsigned char **bytes, apr_uint64_t *version);
 apr_uint64_t sl_directory_board_version(const sl_directory_board_t *board, int slot);
 
 /* ---- in children ---- */

@@ -170,7 +170,7 @@ static void end(sl_job_t *job, sl_loop_t *loop)
 }
 
 sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, const apr_array_header_t *paths,
-                                int interval)
+                                const sl_directory_staple_t *staples, int interval)
 {
     keeper_t *in = apr_pcalloc(pool, sizeof(*in));
 
@@ -181,6 +181,7 @@ sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, c
     in->job.baton = in;
     in->work.board = board;
     in->work.paths = paths;
+    in->work.staples = staples;
     in->work.interval = interval;
     return &in->job;
 }

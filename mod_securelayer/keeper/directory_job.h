@@ -11,10 +11,10 @@
 
 #include "keeper/directory_slots.h"
 
-/* `paths` (const char *, absolute) are the directories, by their numbers. `interval`: seconds for which an answer
+/* `paths` (const char *, absolute) are the directories, by their numbers, and so are `staples`. `interval`: seconds for which an answer
  * counts, or one of the words above; of SL_DIRECTORY_NEVER identities are not looked at again. Made in the parent; all
  * arguments live as long as the job. */
 sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, const apr_array_header_t *paths,
-                                int interval);
+                                const sl_directory_staple_t *staples, int interval);
 
 #endif

@@ -39,10 +39,18 @@ typedef struct sl_directory_slot_t {
 
 typedef struct sl_directory_expiry_t sl_directory_expiry_t;
 
+/* Who is asked for the OCSP answers to be stapled for certificates of a directory. */
+typedef enum {
+    SL_DIRECTORY_NOT_STAPLED,
+    SL_DIRECTORY_STAPLED,        /* the responder that a certificate names */
+    SL_DIRECTORY_STAPLED_BY_ONE, /* always the same one */
+} sl_directory_staple_t;
+
 /* What directory_job works on, made anew in each keeper. */
 typedef struct sl_directory_work_t {
     sl_directory_board_t *board;
     const apr_array_header_t *paths; /* const char *, by number */
+    const sl_directory_staple_t *staples; /* likewise */
     int interval;
     sl_loop_t *loop;
     sl_watch_t *watch;

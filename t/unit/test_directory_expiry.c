@@ -14,6 +14,8 @@
 
 #define DAY ((apr_int64_t)MATERIAL_DAY)
 
+static const sl_directory_staple_t no_staples[2];
+
 typedef struct setup_t {
     apr_pool_t *pool;
     const char *dir;
@@ -82,7 +84,7 @@ static setup_t *make(apr_pool_t *pool, int slots, int interval)
     t->ca = material_ca(pool, "CA", NULL);
     APR_ARRAY_PUSH(paths, const char *) = t->dir;
     assert_int_equal(sl_directory_board_make(&t->board, pool, slots, sl_problem_make(pool)), APR_SUCCESS);
-    t->job = sl_directory_job_make(pool, t->board, paths, interval);
+    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval);
     start_keeper(t);
     return t;
 }

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const sl_directory_staple_t no_staples[2];
+
 typedef struct setup_t {
     apr_pool_t *pool;
     const char *dir;
@@ -106,7 +108,7 @@ static setup_t *make(apr_pool_t *pool, int interval, int slots)
     assert_int_equal(sl_directory_board_make(&t->board, pool, slots, sl_problem_make(pool)), APR_SUCCESS);
     t->directory = sl_directory_make(pool, t->board);
     sl_directory_start(t->directory, pool, 10);
-    t->job = sl_directory_job_make(pool, t->board, paths, interval);
+    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval);
     return t;
 }
 

@@ -49,12 +49,15 @@ static void what_is_over_is_not_served(void **state)
 
 static void a_clock_that_is_set_delays_no_question(void **state)
 {
-    apr_array_header_t *staples = apr_array_make(*state, 2, sizeof(sl_staple_t));
-    sl_staple_t *first = apr_array_push(staples), *second = apr_array_push(staples);
+    apr_array_header_t *staples = apr_array_make(*state, 3, sizeof(sl_staple_t *));
+    sl_staple_t staple[2], *first = &staple[0], *second = &staple[1];
     apr_time_t now = apr_time_from_sec(1000000000), year = apr_time_from_sec(365 * 86400), seen = 0;
 
     memset(first, 0, sizeof(*first));
     memset(second, 0, sizeof(*second));
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = first;
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = NULL;
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = second;
     first->due = now + 10;
     second->due = SL_NEVER;
     sl_staple_notice_clock(staples, &seen, now);

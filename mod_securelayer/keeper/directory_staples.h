@@ -1,9 +1,9 @@
 /* Stapled OCSP answers for what is on the directory_board: the courier's job that follows the board, and where a child
  * finds the answer for an identity of a directory (sl_identity_t's `place`).
  *
- * There is room for an answer for each identity on the board, so SecureLayerIdentityCache bounds how many there are; they
- * are asked for one after the other. A certificate that loses its slot is not asked for any more; when it comes back, its
- * file may have the answer. */
+ * There is room for an answer for each identity on the board, so SecureLayerIdentityCache bounds how many there are;
+ * they are asked for one after the other. A certificate that loses its slot is not asked for any more; when it comes
+ * back, its file may have the answer. The section has one writer, the courier; the board is only read here. */
 #ifndef SL_KEEPER_DIRECTORY_STAPLES_H
 #define SL_KEEPER_DIRECTORY_STAPLES_H
 

@@ -1,5 +1,5 @@
-/* What is known of one certificate's answer, and where it goes.  Called by keeper/staple_job in its thread; children read
- * the board. */
+/* What is known of one certificate's answer, and where it goes.  Called by keeper/staple_job in its thread; children
+ * read the board. */
 #include "keeper/staple.h"
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-/* The stapled OCSP answer of one certificate: asked for when it is due, believed before it is published, and kept in a file
- * over restarts.
+/* The stapled OCSP answer of one certificate: asked for when it is due, believed before it is published, and kept in a
+ * file over restarts.
  *
  * An answer is served until its end. The next one is fetched at half of its life; failures are tried again with growing
  * pauses. No handshake has anything to do with it: it reads the board.

@@ -13,8 +13,8 @@
 sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples,
                              const sl_section_t *identities);
 
-/* Of certificates that come and go: `look` puts them into `staples`, once a second, or takes them out (NULL); it runs in
- * the thread. If a responder gives no answer at all, others are not asked of it before that one is. */
+/* Of certificates that come and go: `look` puts them into `staples`, once a second, or takes them out (NULL); it runs
+ * in the thread. If a responder gives no answer at all, others are not asked of it before that one is. */
 typedef void (*sl_staple_look_t)(void *baton, sl_staple_shelf_t *shelf, apr_array_header_t *staples,
                                  apr_pool_t *scratch);
 sl_job_t *sl_staple_job_make_open(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples,

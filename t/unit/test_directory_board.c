@@ -112,15 +112,29 @@ static const char *text_of(apr_pool_t *pool, sl_directory_board_t *board, int sl
     return length ? apr_pstrmemdup(pool, (const char *)bytes, length) : "";
 }
 
+/* Whatever entry the slot holds; its number and the version that belongs to it. */
+static const char *copy_of(apr_pool_t *pool, sl_directory_board_t *board, int slot, int *directory)
+{
+    unsigned char *buffer = apr_palloc(pool, SL_DIRECTORY_IDENTITY_MAX);
+    const unsigned char *bytes;
+    apr_uint64_t version;
+    apr_size_t length = sl_directory_board_copy(board, slot, buffer, directory, &bytes, &version);
+
+    assert_true(version == sl_directory_board_version(board, slot));
+    return length ? apr_pstrmemdup(pool, (const char *)bytes, length) : "";
+}
+
 static void an_entry_is_its_own(void **state)
 {
     sl_directory_board_t *board = make(*state, 16);
-    int slot, one = put(board, 1, "a.test", "of one");
+    int slot, directory, one = put(board, 1, "a.test", "of one");
 
     assert_int_equal(look(board, 1, "a.test", &slot), SL_ENTRY_FOUND);
     assert_int_equal(slot, one);
     assert_string_equal(text_of(*state, board, slot, 1, "a.test"), "of one");
     assert_string_equal(text_of(*state, board, slot, 2, "a.test"), "");
+    assert_string_equal(copy_of(*state, board, slot, &directory), "of one");
+    assert_int_equal(directory, 1);
     assert_string_equal(text_of(*state, board, slot, 1, "a.tes"), "");
     assert_int_equal(look(board, 2, "a.test", &slot), SL_ENTRY_UNKNOWN);
     assert_int_equal(slot, -1);
@@ -132,6 +146,7 @@ static void an_entry_is_its_own(void **state)
     sl_directory_board_drop(board, one);
     assert_int_equal(look(board, 1, "a.test", &slot), SL_ENTRY_UNKNOWN);
     assert_string_equal(text_of(*state, board, one, 1, "a.test"), "");
+    assert_string_equal(copy_of(*state, board, one, &directory), "");
     assert_int_equal(sl_directory_board_used(board), 0);
 }
 

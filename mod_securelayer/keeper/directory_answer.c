@@ -237,7 +237,7 @@ static void take_file(const question_t *q, fresh_t *fresh, const sl_directory_fi
     sl_identity_t *identity = load_file(q, file, before, fresh, why);
     int is_news = identity && !(before && sl_identity_is_same(before, identity));
 
-    if (!identity && why->status == APR_SUCCESS)
+    if (!identity && why->status == APR_SUCCESS && fresh->bundle.count) /* that certificate is there already */
         return;
     if (!identity && !fresh->why)
         fresh->why = why;
@@ -304,7 +304,8 @@ static void note_partly(question_t *q, const fresh_t *fresh)
     note_refused(q, fresh->why, fresh->keeps_old ? STAYS : ALONE);
 }
 
-/* It is on the slot. `told`: a bit for each identity that is told of whatever it was before. */
+/* It is on the slot. Bits for its identities: those that are other ones than before, and those that are to be warned of
+ * as at a start. */
 static void tell_of(question_t *q, int slot, const fresh_t *fresh, unsigned changed, unsigned warned)
 {
     if (fresh->why)

@@ -102,6 +102,16 @@ static void look(void *baton, sl_staple_shelf_t *shelf, apr_array_header_t *stap
     }
 }
 
+/* In the process that has them; elsewhere there are none. */
+static apr_status_t give_up_all(void *baton)
+{
+    apr_array_header_t *staples = baton;
+
+    for (int i = 0; i < staples->nelts; i++)
+        give_up(&APR_ARRAY_IDX(staples, i, sl_staple_t *));
+    return APR_SUCCESS;
+}
+
 sl_job_t *sl_directory_staples_make(apr_pool_t *pool, const sl_directory_board_t *board, const sl_staple_shelf_t *shelf,
                                     const apr_array_header_t *rules)
 {
@@ -114,5 +124,6 @@ sl_job_t *sl_directory_staples_make(apr_pool_t *pool, const sl_directory_board_t
     work->versions = apr_pcalloc(pool, sizeof(*work->versions) * (apr_size_t)sl_directory_board_slots(board));
     memset(staples->elts, 0, sizeof(sl_staple_t *) * (apr_size_t)places);
     staples->nelts = places;
+    apr_pool_cleanup_register(pool, staples, give_up_all, apr_pool_cleanup_null);
     return sl_staple_job_make_open(pool, shelf, staples, look, work);
 }

@@ -6,6 +6,7 @@
 #include "crypto/ocsp_message.h"
 #include "identity/identity.h"
 #include "keeper/directory_expiry.h"
+#include "keeper/directory_load.h"
 
 #include <apr_strings.h>
 #include <openssl/x509v3.h>
@@ -22,11 +23,6 @@
 typedef sl_directory_question_t question_t;
 
 /* ---- what is told ---- */
-
-static apr_int64_t seconds(const question_t *q)
-{
-    return apr_time_sec(sl_world_now(q->work->loop->world));
-}
 
 static const char *may_say(const question_t *q)
 {
@@ -92,7 +88,8 @@ static const char *reason_not_to_staple(const question_t *q, const sl_identity_t
 /* Told when it is found for the first time, and when it is another one. */
 static void warn_of(question_t *q, const sl_identity_t *identity)
 {
-    apr_int64_t soon = (identity->not_after - identity->not_before) / 3, left = identity->not_after - seconds(q);
+    apr_int64_t soon = (identity->not_after - identity->not_before) / 3,
+                left = identity->not_after - sl_directory_seconds(q->work);
     const char *weak = sl_identity_weakness(identity, q->work->scratch), *end = NULL, *more;
     const char *staple = reason_not_to_staple(q, identity);
 
@@ -109,155 +106,6 @@ static void warn_of(question_t *q, const sl_identity_t *identity)
         sl_loop_say(q->work->loop, SL_SAY_WARNING, "SL0178: the certificate %s: %s%s%s%s%s%s", identity->origin,
                     weak ? weak : "", weak && (end || staple) ? "; " : "", end ? end : "", end && staple ? "; " : "",
                     staple ? staple : "", more);
-}
-
-/* ---- files ---- */
-
-/* What is to be on the board, and what keeps some of it away. */
-typedef struct fresh_t {
-    sl_directory_bundle_t bundle;
-    unsigned news;     /* a bit for each: not the certificate that was on the board before */
-    sl_problem_t *why; /* of the first file that can't be used; NULL: all can */
-    int keeps_old;     /* that one's place is held by what was there before */
-} fresh_t;
-
-static int covers_below(const question_t *q, const sl_identity_t *identity)
-{
-    return *q->entry != '*' && sl_directory_covers_all(identity, apr_pstrcat(q->work->scratch, "*.", q->entry, NULL));
-}
-
-/* A certificate for all names below may be called by its parent alone, as certbot does it. */
-static int is_for_entry(const question_t *q, const sl_identity_t *identity, sl_problem_t *why)
-{
-    if (*q->entry == '*' || sl_directory_covers_all(identity, q->entry) || covers_below(q, identity))
-        return 1;
-    sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate does not cover %s", q->entry);
-    sl_problem_advise(why, "Get one for that name, or give the file the name that it is for");
-    return 0;
-}
-
-/* Of the same file; else one whose file is not there any more, as of another layout. NULL: there is none. */
-static sl_identity_t *one_before(const question_t *q, const sl_directory_bundle_t *old, const char *path)
-{
-    sl_identity_t *moved = NULL;
-
-    for (int i = 0; i < old->count; i++) {
-        int is_there = 0;
-
-        if (!strcmp(old->of[i]->origin, path))
-            return old->of[i];
-        for (int k = 0; k < q->files.count; k++)
-            is_there |= !strcmp(old->of[i]->origin, q->files.of[k].certificate);
-        if (!is_there && !moved)
-            moved = old->of[i];
-    }
-    return moved;
-}
-
-static int is_as_good(const question_t *q, const sl_identity_t *old, const sl_identity_t *fresh, sl_problem_t *why)
-{
-    const char *weak = sl_identity_weakness(fresh, q->work->scratch);
-
-    if (weak && !sl_identity_weakness(old, q->work->scratch)) {
-        sl_problem_set(why, APR_EINVAL, fresh->origin, "%s", weak);
-        sl_problem_advise(why, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with "
-                               "SHA-256");
-        return 0;
-    }
-    if (sl_directory_covers_all(old, q->entry) && !sl_directory_covers_all(fresh, q->entry)) {
-        sl_problem_set(why, APR_EINVAL, fresh->origin, "the certificate does not cover %s, which the one before covers",
-                       q->entry);
-        sl_problem_advise(why, "Get one for that name too");
-        return 0;
-    }
-    return 1;
-}
-
-/* May it go with the first one? Clients get either for the same names. */
-static int fits_first(const question_t *q, const sl_identity_t *first, const sl_identity_t *identity, sl_problem_t *why)
-{
-    int lacks = sl_directory_covers_all(first, q->entry) && !sl_directory_covers_all(identity, q->entry);
-    int lacks_below = covers_below(q, first) && !covers_below(q, identity);
-
-    if (!lacks && !lacks_below)
-        return 1;
-    sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate does not cover %s%s, which the one in %s covers",
-                   lacks ? "" : "*.", q->entry, first->origin);
-    sl_problem_advise(why, "Get one for the same names");
-    return 0;
-}
-
-/* A connection shows one of each key type. NULL: there is none of that type yet. */
-static const sl_identity_t *one_of_type(const sl_directory_bundle_t *bundle, const sl_identity_t *identity)
-{
-    for (int i = 0; i < bundle->count; i++) {
-        if (!strcmp(sl_identity_key_type(bundle->of[i]), sl_identity_key_type(identity)))
-            return bundle->of[i];
-    }
-    return NULL;
-}
-
-/* The same certificate twice is as good as once: then there is nothing to tell. */
-static int may_join(const question_t *q, const fresh_t *fresh, const sl_identity_t *identity, sl_problem_t *why)
-{
-    const sl_identity_t *other = one_of_type(&fresh->bundle, identity);
-
-    if (other && sl_identity_is_same(other, identity))
-        return 0;
-    if (other) {
-        sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate in %s has the same key type, %s",
-                       other->origin, sl_identity_key_type(identity));
-        sl_problem_advise(why, "Remove one of them");
-        return 0;
-    }
-    return !fresh->bundle.count || fits_first(q, fresh->bundle.of[0], identity, why);
-}
-
-static sl_identity_t *load_file(const question_t *q, const sl_directory_file_t *file, const sl_identity_t *before,
-                                const fresh_t *fresh, sl_problem_t *why)
-{
-    sl_identity_t *identity = NULL;
-
-    if (sl_directory_file_load(&identity, file, seconds(q), q->work->scratch, why) != APR_SUCCESS)
-        return NULL;
-    sl_directory_board_add(q->work->board, SL_DIRECTORY_LOADED);
-    if (is_for_entry(q, identity, why) && (!before || is_as_good(q, before, identity, why)) &&
-        may_join(q, fresh, identity, why))
-        return identity;
-    sl_identity_release(identity);
-    return NULL;
-}
-
-/* One file; what was there before stays if it can't be used. */
-static void take_file(const question_t *q, fresh_t *fresh, const sl_directory_file_t *file,
-                      const sl_directory_bundle_t *old)
-{
-    sl_identity_t *before = one_before(q, old, file->certificate);
-    sl_problem_t *why = sl_problem_make(q->work->scratch);
-    sl_identity_t *identity = load_file(q, file, before, fresh, why);
-    int is_news = identity && !(before && sl_identity_is_same(before, identity));
-
-    if (!identity && why->status == APR_SUCCESS && fresh->bundle.count) /* that certificate is there already */
-        return;
-    if (!identity && !fresh->why)
-        fresh->why = why;
-    if (!identity && before && !one_of_type(&fresh->bundle, before)) {
-        fresh->keeps_old |= fresh->why == why;
-        sl_identity_retain(before);
-        identity = before;
-    }
-    if (!identity)
-        return;
-    fresh->news |= (unsigned)is_news << fresh->bundle.count;
-    fresh->bundle.of[fresh->bundle.count++] = identity;
-}
-
-/* Of `old`, what is on the board, stays what can't be had anew. */
-static void load(const question_t *q, fresh_t *fresh, const sl_directory_bundle_t *old)
-{
-    memset(fresh, 0, sizeof(*fresh));
-    for (int i = 0; i < q->files.count; i++)
-        take_file(q, fresh, &q->files.of[i], old);
 }
 
 /* ---- answers ---- */
@@ -299,14 +147,14 @@ static apr_status_t find_files(question_t *q, sl_problem_t *why)
     return rv;
 }
 
-static void note_partly(question_t *q, const fresh_t *fresh)
+static void note_partly(question_t *q, const sl_directory_fresh_t *fresh)
 {
     note_refused(q, fresh->why, fresh->keeps_old ? STAYS : ALONE);
 }
 
 /* It is on the slot. Bits for its identities: those that are other ones than before, and those that are to be warned of
  * as at a start. */
-static void tell_of(question_t *q, int slot, const fresh_t *fresh, unsigned changed, unsigned warned)
+static void tell_of(question_t *q, int slot, const sl_directory_fresh_t *fresh, unsigned changed, unsigned warned)
 {
     if (fresh->why)
         note_partly(q, fresh);
@@ -326,10 +174,10 @@ static int take_up(question_t *q)
 {
     static const sl_directory_bundle_t nothing;
     sl_problem_t *why = sl_problem_make(q->work->scratch);
-    fresh_t fresh;
+    sl_directory_fresh_t fresh;
     int slot = -1;
 
-    load(q, &fresh, &nothing);
+    sl_directory_load(q, &fresh, &nothing);
     if (fresh.bundle.count)
         slot = sl_directory_slot_give(q, &fresh.bundle, fresh.why != NULL, why);
     if (slot >= 0)
@@ -367,10 +215,10 @@ static void renew(question_t *q, int slot)
     sl_problem_t *why = sl_problem_make(q->work->scratch);
     int is_taken_over = !q->work->slots[slot].stamp;
     sl_directory_bundle_t old;
-    fresh_t fresh;
+    sl_directory_fresh_t fresh;
 
     sl_directory_slot_get(q->work, slot, SL_BLOB_ALL, &old);
-    load(q, &fresh, &old);
+    sl_directory_load(q, &fresh, &old);
     if (fresh.why && !fresh.news && fresh.bundle.count == old.count) {
         note_partly(q, &fresh);
         sl_directory_slot_serve_on(q, slot, SL_DIRECTORY_LOOK_BLIND);

@@ -29,11 +29,6 @@ sl_directory_expiry_t *sl_directory_expiry_make(apr_pool_t *pool)
     return expiry;
 }
 
-static apr_int64_t seconds(const sl_directory_work_t *work)
-{
-    return apr_time_sec(sl_world_now(work->loop->world));
-}
-
 static sl_expiry_t dates_of(const sl_directory_slot_t *record, int nth)
 {
     sl_expiry_t what = {NULL, record->dates[nth].not_before, record->dates[nth].not_after};
@@ -86,7 +81,7 @@ static void plan(sl_directory_expiry_t *expiry, apr_int64_t when)
 
 void sl_directory_expiry_note(sl_directory_work_t *work, int slot, unsigned told)
 {
-    apr_int64_t now = seconds(work);
+    apr_int64_t now = sl_directory_seconds(work);
 
     for (int i = 0; i < work->slots[slot].count; i++) {
         sl_expiry_t what = dates_of(&work->slots[slot], i);
@@ -156,7 +151,7 @@ apr_time_t sl_directory_expiry_due(const sl_directory_work_t *work)
 void sl_directory_expiry_look(sl_directory_work_t *work)
 {
     sl_directory_expiry_t *expiry = work->expiry;
-    look_t look = {work, seconds(work), APR_INT64_MAX, 0, MOST_DATES};
+    look_t look = {work, sl_directory_seconds(work), APR_INT64_MAX, 0, MOST_DATES};
 
     if (look.now < expiry->due && look.now >= expiry->last) /* else the clock was set back */
         return;

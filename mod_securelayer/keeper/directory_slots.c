@@ -16,6 +16,11 @@ const char *sl_directory_path(const sl_directory_work_t *work, int directory)
     return APR_ARRAY_IDX(work->paths, directory, const char *);
 }
 
+apr_int64_t sl_directory_seconds(const sl_directory_work_t *work)
+{
+    return apr_time_sec(sl_world_now(work->loop->world));
+}
+
 int sl_directory_is_recent(const sl_directory_work_t *work, apr_time_t moment, apr_interval_time_t time)
 {
     apr_interval_time_t ago = sl_world_now(work->loop->world) - moment;

@@ -79,6 +79,8 @@ void sl_directory_slots_begin(sl_directory_work_t *work, apr_pool_t *pool);
 void sl_directory_slots_end(sl_directory_work_t *work);
 
 const char *sl_directory_path(const sl_directory_work_t *work, int directory);
+/* Since 1970, by the clock of the loop's world. */
+apr_int64_t sl_directory_seconds(const sl_directory_work_t *work);
 /* Was it within that time (microseconds)? What is from the future was not: somebody else's clock made it. */
 int sl_directory_is_recent(const sl_directory_work_t *work, apr_time_t moment, apr_interval_time_t time);
 /* Does the identity cover all names that the entry is for? */

@@ -29,8 +29,8 @@ typedef struct sl_host_t {
      * only if memory ends. */
     sl_identity_t *(*get_identity)(void *baton, int id);
     /* The identity for `name` in the certificate directory of `vhost` (which has one), with a reference for the caller;
-     * NULL: there is none, or *trouble says why nobody knows. May wait for a process of ours, a second at most. May be
-     * NULL: then nobody looks. */
+     * those of other key types that it holds (`also`) may not cover the name. NULL: there is none, or *trouble says why
+     * nobody knows. May wait for a process of ours, a second at most. May be NULL: then nobody looks. */
     sl_identity_t *(*find_identity)(void *baton, const sl_vhost_t *vhost, const char *name, const char **trouble);
     /* CAs and CRLs for client certificates that are newer than those of the virtual host's profile (trust_id), with a
      * reference for the caller; NULL: there are none. May be NULL. */

@@ -59,6 +59,20 @@ static apr_status_t read_more(sl_conn_t *conn)
     return APR_SUCCESS;
 }
 
+/* One for each key type, as a host has them that names its files. */
+static void take_identities(sl_conn_t *conn, sl_identity_t *first)
+{
+    conn->identities = apr_array_make(conn->pool, 2, sizeof(sl_identity_t *));
+    APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = first;
+    for (sl_identity_t *also = first->also; also; also = also->also) {
+        if (!sl_identity_covers(also, conn->name))
+            continue;
+        sl_identity_retain(also);
+        APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = also;
+    }
+    conn->name_known = 1;
+}
+
 /* Held from here on: what is found in a moment may be another one. */
 static const char *look_into_directory(sl_conn_t *conn)
 {
@@ -67,11 +81,8 @@ static const char *look_into_directory(sl_conn_t *conn)
 
     if (conn->name && conn->vhost->directory >= 0 && conn->host->find_identity)
         identity = conn->host->find_identity(conn->baton, conn->vhost, conn->name, &trouble);
-    if (identity) {
-        conn->identities = apr_array_make(conn->pool, 1, sizeof(sl_identity_t *));
-        APR_ARRAY_PUSH(conn->identities, sl_identity_t *) = identity;
-        conn->name_known = 1;
-    }
+    if (identity)
+        take_identities(conn, identity);
     return trouble;
 }
 

@@ -88,6 +88,27 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
     }
 }
 
+const sl_directory_board_t *sl_directories_board(void)
+{
+    return board;
+}
+
+/* By number: what the hosts want that have it. */
+static const sl_directory_staple_t *staples_wanted(apr_pool_t *pool, server_rec *main_server)
+{
+    sl_directory_staple_t *wanted = apr_pcalloc(pool, sizeof(*wanted) * (apr_size_t)paths->nelts);
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+
+        if (vhost && vhost->directory >= 0 && sl_settings_number(vhost->settings, SL_USE_STAPLING) &&
+            !wanted[vhost->directory])
+            wanted[vhost->directory] =
+                sl_settings_text(vhost->settings, SL_STAPLING_URL) ? SL_DIRECTORY_STAPLED_BY_ONE : SL_DIRECTORY_STAPLED;
+    }
+    return wanted;
+}
+
 apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
 {
     const sl_settings_t *settings = sl_config_of_server(main_server)->settings;
@@ -104,7 +125,8 @@ apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_
     sl_keeper_hooks_board()->directories = sl_directory_board_section(board);
     directory = sl_directory_make(pool, board);
     sl_keeper_hooks_add(pool, SL_KEEPER,
-                        sl_directory_job_make(pool, board, paths, (int)sl_settings_number(settings, SL_RELOAD)));
+                        sl_directory_job_make(pool, board, paths, staples_wanted(pool, main_server),
+                                              (int)sl_settings_number(settings, SL_RELOAD)));
     return APR_SUCCESS;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/problem.h"
 #include "identity/identity.h"
+#include "keeper/directory_board.h"
 #include "vhost/vhost.h"
 
 /* What SecureLayerCertificateDirectory says for a server; NULL: nothing, or off. */
@@ -15,6 +16,9 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
 /* In post_config, not in the rehearsal. */
 apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
     __attribute__((warn_unused_result));
+
+/* After that; NULL: there is no directory. */
+const sl_directory_board_t *sl_directories_board(void);
 
 /* In a child, any thread: as conn/host's find_identity. */
 sl_identity_t *sl_directories_find(conn_rec *c, const sl_vhost_t *vhost, const char *name, const char **trouble);

@@ -22,11 +22,13 @@
 
 #include "crypto/cert_text.h"
 #include "crypto/ocsp_message.h"
+#include "httpd/directories.h"
 #include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "httpd/socache_store.h"
+#include "keeper/directory_staples.h"
 
 APLOG_USE_MODULE(sl);
 
@@ -45,7 +47,7 @@ typedef struct record_t {
 } record_t;
 
 static apr_hash_t *records;         /* id -> record_t; read-only in children */
-static apr_array_header_t *staples; /* of sl_staple_t */
+static apr_array_header_t *staples; /* of sl_staple_t * */
 static record_t **by_identity;      /* by the number of an identity; NULL: nothing is stapled for it */
 static int identities;              /* so many */
 
@@ -170,23 +172,10 @@ static const char *url_for(const look_t *in)
     return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : NULL;
 }
 
-/* NULL if it is listed already. */
-static sl_staple_t *list_staple(const look_t *in, record_t *record, const char *name)
+static void set_rules(sl_staple_t *staple, const sl_settings_t *settings)
 {
-    const sl_settings_t *settings = in->vhost->settings;
-    sl_staple_t *staple;
-
-    by_identity[in->id] = record;
-    if (record->is_listed)
-        return NULL;
-    record->is_listed = 1;
-    staple = apr_array_push(staples);
-    memset(staple, 0, sizeof(*staple));
-    memcpy(staple->key, record->key, sizeof(staple->key));
-    staple->name = name;
     staple->url = sl_settings_text(settings, SL_STAPLING_URL);
-    staple->url_is_forced = sl_settings_text(settings, SL_STAPLING_URL) != NULL;
-    staple->identity = in->id;
+    staple->url_is_forced = staple->url != NULL;
     staple->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
     staple->timeout = apr_time_from_sec(sl_settings_number(settings, SL_STAPLING_TIMEOUT));
     staple->skew = sl_settings_number(settings, SL_STAPLING_SKEW);
@@ -195,6 +184,23 @@ static sl_staple_t *list_staple(const look_t *in, record_t *record, const char *
     staple->pause = sl_settings_number(settings, SL_STAPLING_ERROR_TIMEOUT);
     staple->errors_too = sl_settings_number(settings, SL_STAPLING_ERRORS) != 0;
     staple->try_later = sl_settings_number(settings, SL_STAPLING_TRY_LATER) != 0;
+}
+
+/* NULL if it is listed already. */
+static sl_staple_t *list_staple(const look_t *in, record_t *record, const char *name)
+{
+    sl_staple_t *staple;
+
+    by_identity[in->id] = record;
+    if (record->is_listed)
+        return NULL;
+    record->is_listed = 1;
+    staple = apr_pcalloc(in->pool, sizeof(*staple));
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = staple;
+    memcpy(staple->key, record->key, sizeof(staple->key));
+    staple->name = name;
+    staple->identity = in->id;
+    set_rules(staple, in->vhost->settings);
     return staple;
 }
 
@@ -323,7 +329,7 @@ void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main
     look_t in = {pool, scratch, NULL, NULL, NULL, 0, problems, may_ask_modules};
 
     records = apr_hash_make(pool);
-    staples = apr_array_make(pool, 4, sizeof(sl_staple_t));
+    staples = apr_array_make(pool, 4, sizeof(sl_staple_t *));
     identities = sl_supply_count(sl_identities_supply());
     by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)identities + 1));
     check_cache(scratch, main_server, problems);
@@ -378,6 +384,12 @@ static void find_entries(void)
 {
     const sl_section_t *section = sl_keeper_hooks_board()->staples;
 
+    for (int i = 0; i < staples->nelts; i++) {
+        sl_staple_t *staple = APR_ARRAY_IDX(staples, i, sl_staple_t *);
+
+        staple->entry = sl_section_find(section, staple->key);
+    }
+
     for (apr_hash_index_t *at = apr_hash_first(NULL, records); at; at = apr_hash_next(at)) {
         void *record;
 
@@ -386,27 +398,90 @@ static void find_entries(void)
     }
 }
 
-apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
+/* What the configuration names. */
+static apr_status_t start_hosts(apr_pool_t *pool, const char *directory, sl_problem_t *why)
 {
     sl_board_t *board = sl_keeper_hooks_board();
+    sl_staple_shelf_t shelf;
     unsigned char *keys;
     apr_status_t rv;
 
-    if (!staples->nelts)
-        return APR_SUCCESS;
     keys = apr_palloc(pool, (apr_size_t)staples->nelts * SL_BOARD_KEY_SIZE);
     for (int i = 0; i < staples->nelts; i++)
-        memcpy(keys + i * SL_BOARD_KEY_SIZE, APR_ARRAY_IDX(staples, i, sl_staple_t).key, SL_BOARD_KEY_SIZE);
+        memcpy(keys + i * SL_BOARD_KEY_SIZE, APR_ARRAY_IDX(staples, i, sl_staple_t *)->key, SL_BOARD_KEY_SIZE);
     rv = sl_section_make(&board->staples, pool, staples->nelts, SL_STAPLE_ENTRY_SIZE, keys, why);
     if (rv == APR_SUCCESS)
         rv = sl_section_make(&board->staple_states, pool, staples->nelts, sizeof(sl_staple_state_t), NULL, why);
     if (rv != APR_SUCCESS)
         return rv;
     find_entries();
-    sl_keeper_hooks_add(pool, SL_COURIER,
-                        sl_staple_job_make(pool, board->staples, board->staple_states, board->identities, staples,
-                                           state_directory(pool, main_server)));
+    memset(&shelf, 0, sizeof(shelf));
+    shelf.section = board->staples;
+    shelf.states = board->staple_states;
+    shelf.directory = directory;
+    sl_keeper_hooks_add(pool, SL_COURIER, sl_staple_job_make(pool, &shelf, staples, board->identities));
     return APR_SUCCESS;
+}
+
+/* How answers are asked for by the directories' numbers, as the first host that wants them says it. NULL: nobody wants
+ * any. */
+static apr_array_header_t *directory_rules(apr_pool_t *pool, server_rec *main_server)
+{
+    apr_array_header_t *rules = NULL;
+
+    for (server_rec *s = main_server; s; s = s->next) {
+        const sl_vhost_t *vhost = sl_config_vhost(s);
+        sl_staple_t **place;
+
+        if (!vhost || vhost->left_out || vhost->directory < 0 || !sl_settings_number(vhost->settings, SL_USE_STAPLING))
+            continue;
+        if (!rules)
+            rules = apr_array_make(pool, vhost->directory + 1, sizeof(sl_staple_t *));
+        while (rules->nelts <= vhost->directory)
+            APR_ARRAY_PUSH(rules, sl_staple_t *) = NULL;
+        place = &APR_ARRAY_IDX(rules, vhost->directory, sl_staple_t *);
+        if (!*place) {
+            *place = apr_pcalloc(pool, sizeof(**place));
+            set_rules(*place, vhost->settings);
+        }
+    }
+    return rules;
+}
+
+/* What certificate directories have. */
+static apr_status_t start_directories(apr_pool_t *pool, const apr_array_header_t *rules, const char *directory,
+                                      sl_problem_t *why)
+{
+    const sl_directory_board_t *from = sl_directories_board();
+    sl_section_t **section = &sl_keeper_hooks_board()->directory_staples;
+    sl_staple_shelf_t shelf;
+    apr_status_t rv =
+        sl_section_make_large(section, pool, sl_directory_staples_places(from), SL_STAPLE_ENTRY_SIZE, 2048, why);
+
+    if (rv != APR_SUCCESS)
+        return rv;
+    memset(&shelf, 0, sizeof(shelf));
+    shelf.section = *section;
+    shelf.directory = directory;
+    sl_keeper_hooks_add(pool, SL_COURIER, sl_directory_staples_make(pool, from, &shelf, rules));
+    return APR_SUCCESS;
+}
+
+apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
+{
+    const apr_array_header_t *rules = directory_rules(pool, main_server);
+    const char *directory;
+    apr_status_t rv = APR_SUCCESS;
+
+    sl_keeper_hooks_board()->directory_staples = NULL;
+    if (!staples->nelts && !rules)
+        return APR_SUCCESS;
+    directory = state_directory(pool, main_server);
+    if (staples->nelts)
+        rv = start_hosts(pool, directory, why);
+    if (rv == APR_SUCCESS && rules)
+        rv = start_directories(pool, rules, directory, why);
+    return rv;
 }
 
 /* ---- the handshake ---- */
@@ -463,13 +538,34 @@ static void read_for_renewed(const sl_vhost_t *vhost, const X509 *leaf, copy_t *
     }
 }
 
+/* By the identity of the connection. What is there may be about another certificate, and is not taken then. */
+static void read_for_directory(const sl_conn_t *tls, const X509 *leaf, copy_t *copy)
+{
+    const sl_section_t *section = sl_keeper_hooks_board()->directory_staples;
+    unsigned char key[SL_BOARD_KEY_SIZE], answer[SL_STAPLE_SIZE_MAX];
+    unsigned length;
+
+    if (!section || !sl_settings_number(tls->vhost->settings, SL_USE_STAPLING))
+        return;
+    for (int i = 0; tls->identities && i < tls->identities->nelts; i++) {
+        const sl_identity_t *identity = APR_ARRAY_IDX(tls->identities, i, const sl_identity_t *);
+
+        if (identity->leaf == leaf && X509_digest(leaf, EVP_sha256(), key, &length) == 1)
+            copy_answer(answer, sl_staple_read(section, identity->place, key, apr_time_sec(apr_time_now()), answer),
+                        copy);
+    }
+}
+
 unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
 {
     const record_t *record = find_record(leaf);
     copy_t copy = {NULL, 0};
 
-    if (!record)
+    if (!record) {
         read_for_renewed(link->tls->vhost, leaf, &copy);
+        if (!copy.der && link->tls->vhost->directory >= 0)
+            read_for_directory(link->tls, leaf, &copy);
+    }
     else if (record->primed)
         (void)ap_ssl_ocsp_get_resp(link->server, link->c, (const char *)record->id, ID_SIZE, copy_answer, &copy);
     else if (record->hooked)

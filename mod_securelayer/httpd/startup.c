@@ -225,13 +225,13 @@ static int start_services(apr_pool_t *pool, server_rec *s)
     if (rv == APR_SUCCESS)
         rv = sl_identities_start(pool, s, why);
     if (rv == APR_SUCCESS)
+        rv = sl_directories_start(pool, s, why);
+    if (rv == APR_SUCCESS)
         rv = sl_stapling_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_trusts_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_reload_start(pool, s, why);
-    if (rv == APR_SUCCESS)
-        rv = sl_directories_start(pool, s, why);
     if (rv == APR_SUCCESS)
         rv = sl_counters_start(s, why);
     if (rv != APR_SUCCESS)

@@ -61,6 +61,7 @@ void sl_identity_release(sl_identity_t *identity)
     EVP_PKEY_free(identity->dh_parameters);
     free(identity->ec_group);
     free(identity->origin);
+    sl_identity_release(identity->also);
     free(identity);
 }
 

@@ -23,6 +23,9 @@ typedef struct sl_identity_t {
     char *origin;            /* path of the certificate file, for messages; own copy */
     apr_int64_t not_before;  /* seconds since 1970 */
     apr_int64_t not_after;
+    int place; /* of a certificate directory: its number among all that are in memory, for what is known besides */
+    struct sl_identity_t *also; /* of a certificate directory: one with another key type that is there for the same
+                                   entry, held by this one; NULL: none */
 } sl_identity_t;
 
 /* An identity as a virtual host names it: what the number means may get a newer version while the server runs. */

@@ -346,4 +346,5 @@ void sl_board_only_read(const sl_board_t *board, int is_courier)
         return;
     sl_section_only_read(board->staples);
     sl_section_only_read(board->staple_states);
+    sl_section_only_read(board->directory_staples);
 }

@@ -28,6 +28,8 @@ typedef struct sl_board_t {
     sl_section_t *staple_states; /* for each of those an sl_staple_state_t */
     sl_section_t *reload_states; /* one entry an item that is reloaded: an sl_reload_state_t; NULL if nothing is */
     sl_section_t *directories; /* the identities of keeper/directory_board; NULL if there are no directories */
+    sl_section_t
+        *directory_staples; /* as staples, for what is on the directory_board, by place; NULL if nobody wants it */
 } sl_board_t;
 
 /* `entries` entries of up to `size` bytes each. `keys`: `entries` distinct keys of SL_BOARD_KEY_SIZE bytes each, in any

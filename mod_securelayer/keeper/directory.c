@@ -5,7 +5,7 @@
  * whenever it has answered somebody. An outdated identity is better than none, and not waited for as long. */
 #include "keeper/directory.h"
 
-#include "identity/blob.h"
+#include "keeper/directory_bundle.h"
 #include "keeper/ready_cache.h"
 
 #include <openssl/crypto.h>
@@ -65,7 +65,8 @@ static sl_identity_t *from_board(const look_t *look, int nth, int slot)
 {
     unsigned char *buffer = OPENSSL_malloc(SL_DIRECTORY_IDENTITY_MAX);
     const unsigned char *bytes = NULL;
-    sl_identity_t *identity = NULL;
+    sl_directory_bundle_t bundle = {{NULL}, 0};
+    sl_identity_t *identity;
     apr_uint64_t version;
     apr_size_t length = 0;
 
@@ -73,7 +74,10 @@ static sl_identity_t *from_board(const look_t *look, int nth, int slot)
         length =
             sl_directory_board_read(look->in->board, slot, look->number, look->entries[nth], buffer, &bytes, &version);
     if (length)
-        identity = sl_blob_decode(bytes, length, SL_BLOB_ALL);
+        sl_directory_bundle_decode(&bundle, bytes, length, SL_BLOB_ALL);
+    for (int i = 0; i < bundle.count; i++)
+        bundle.of[i]->place = slot * SL_DIRECTORY_KINDS + i;
+    identity = sl_directory_bundle_chain(&bundle);
     if (identity)
         sl_ready_cache_keep(look->in->ready, slot, version, look->entries[nth], identity);
     OPENSSL_clear_free(buffer, SL_DIRECTORY_IDENTITY_MAX);

@@ -27,7 +27,8 @@ typedef struct sl_directory_doubt_t {
 } sl_directory_doubt_t;
 
 /* Any thread. The identity for `name` (as sl_text_host() makes it) in the directory of that number, which covers it,
- * with a reference for the caller. NULL: there is none, as far as *doubt knows. */
+ * with a reference for the caller; others of it (`also`), with other key types, may not. NULL: there is none, as far as
+ * *doubt knows. */
 sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const char *name, sl_directory_doubt_t *doubt);
 
 #endif

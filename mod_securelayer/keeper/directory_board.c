@@ -141,24 +141,6 @@ sl_section_t *sl_directory_board_section(const sl_directory_board_t *board)
 
 /* ---- entries ---- */
 
-int sl_directory_names(const char *names[SL_ENTRY_NAMES], char *room, const char *name)
-{
-    const char *parent;
-
-    /* "_.example.org" is what the file for all names below is called. */
-    if (!sl_text_is_dns_name(name) || !strncmp(name, "_.", 2) || strstr(name, "._."))
-        return 0;
-    names[0] = name;
-    parent = strchr(name, '.');
-    if (!parent || !strchr(parent + 1, '.')) /* no certificate is for all names of a top-level domain */
-        return 1;
-    room[0] = '*';
-    memcpy(room + 1, parent, strlen(parent) + 1);
-    names[1] = room;
-    names[2] = parent + 1;
-    return 3;
-}
-
 void sl_directory_board_key(const sl_directory_board_t *board, int directory, const char *entry, sl_entry_key_t *key)
 {
     unsigned char bytes[SALT + 4 + SL_HOST_MAX + 2], digest[SL_SHA256_SIZE];
@@ -240,6 +222,27 @@ apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, 
 
     sl_reader_init(&r, buffer, length);
     if (!read_head(&r, &number, name) || number != directory || strcmp(name, entry) != 0) {
+        OPENSSL_cleanse(buffer, SL_DIRECTORY_IDENTITY_MAX);
+        return 0;
+    }
+    *bytes = r.at;
+    return sl_reader_left(&r);
+}
+
+apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, unsigned char *buffer, int *directory,
+                                   const unsigned char **bytes, apr_uint64_t *version)
+{
+    apr_uint64_t before = sl_directory_board_version(board, slot);
+    apr_size_t length;
+    char name[SL_HOST_MAX + 1];
+    sl_reader_t r;
+
+    *version = before;
+    length = sl_section_read(board->section, slot, buffer, SL_DIRECTORY_IDENTITY_MAX, version);
+    if (!length)
+        *version = before;
+    sl_reader_init(&r, buffer, length);
+    if (!read_head(&r, directory, name)) {
         OPENSSL_cleanse(buffer, SL_DIRECTORY_IDENTITY_MAX);
         return 0;
     }

@@ -1,11 +1,10 @@
 /* What is known of the names in certificate directories (SecureLayerCertificateDirectory): answers of the keeper's
  * directory_job in shared memory, and the way on which children ask it.
  *
- * An entry is what a file or directory there is called: "www.example.org", or "*.example.org" for one that is for all
- * names below. A name that a client asks for stands for up to SL_ENTRY_NAMES of them. Answers are
- *   - identities, in a bounded number of slots. Each entry belongs to one set of slots; the one that was not used for
- *     longest there makes room. A slot is an entry of a section (keeper/board): readers get the bytes of one identity,
- *     whole, and never wait, whatever becomes of the keeper.
+ * A name that a client asks for stands for up to SL_ENTRY_NAMES entries (keeper/directory_names). Answers are
+ *   - identities of an entry, one for each key type, in a bounded number of slots. Each entry belongs to one set of
+ *     slots; the one that was not used for longest there makes room. A slot is an entry of a section (keeper/board):
+ *     readers get the bytes of one entry, whole, and never wait, whatever becomes of the keeper.
  *   - "nothing is there", as fingerprints in a table of their own: they count until the next turn of the epoch. However
  *     many names are asked for, they push out no identity.
  * Fingerprints are salted: nobody outside can make names that share one.
@@ -14,11 +13,10 @@
 #ifndef SL_KEEPER_DIRECTORY_BOARD_H
 #define SL_KEEPER_DIRECTORY_BOARD_H
 
-#include "base/text.h"
 #include "keeper/board.h"
+#include "keeper/directory_names.h"
 
-#define SL_ENTRY_NAMES 3
-#define SL_DIRECTORY_IDENTITY_MAX 32768 /* of an identity/blob, with its name */
+#define SL_DIRECTORY_IDENTITY_MAX 32768 /* of all identities of an entry, with its name */
 #define SL_DIRECTORY_FOREVER APR_UINT64_MAX
 
 typedef struct sl_directory_board_t sl_directory_board_t;
@@ -64,17 +62,18 @@ int sl_directory_board_absent(const sl_directory_board_t *board); /* names known
 apr_uint64_t sl_directory_board_count(const sl_directory_board_t *board, sl_directory_count_t which);
 void sl_directory_board_add(sl_directory_board_t *board, sl_directory_count_t which);
 
-/* The entries that `name` (lower case) stands for, the first one first: itself; all names below its parent; the parent.
- * `names` point into `room` (2 * SL_HOST_MAX bytes) or `name`. Returns how many: 0 if it is no name of the DNS. */
-int sl_directory_names(const char *names[SL_ENTRY_NAMES], char *room, const char *name);
 void sl_directory_board_key(const sl_directory_board_t *board, int directory, const char *entry, sl_entry_key_t *key);
 
 /* *slot is set when it is found or stale. Marks it as used. */
 sl_entry_state_t sl_directory_board_look(sl_directory_board_t *board, const sl_entry_key_t *key, int *slot);
-/* Copies an identity/blob into `buffer` (SL_DIRECTORY_IDENTITY_MAX bytes); its length, 0 if the slot holds another
- * entry by now. `bytes` is where it begins in the buffer. A number and version stand for the same bytes forever. */
+/* Copies the bytes of an entry (keeper/directory_bundle) into `buffer` (SL_DIRECTORY_IDENTITY_MAX bytes); their length,
+ * 0 if the slot holds another entry by now. `bytes` is where they begin in the buffer. A number and version stand for
+ * the same bytes forever. */
 apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, int directory, const char *entry,
                                    unsigned char *buffer, const unsigned char **bytes, apr_uint64_t *version);
+/* The same of whatever entry is there; *directory is its number. *version is that of the slot also if nothing is. */
+apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, unsigned char *buffer, int *directory,
+                                   const unsigned char **bytes, apr_uint64_t *version);
 apr_uint64_t sl_directory_board_version(const sl_directory_board_t *board, int slot);
 
 /* ---- in children ---- */
@@ -102,7 +101,7 @@ void sl_directory_board_wake(sl_directory_board_t *board, const sl_entry_key_t *
 int sl_directory_board_find(const sl_directory_board_t *board, const sl_entry_key_t *key);
 /* A slot for an entry that has none: another entry may lose it. */
 int sl_directory_board_claim(sl_directory_board_t *board, const sl_entry_key_t *key);
-/* The slot holds that identity from now on. */
+/* The slot holds those bytes from now on. */
 apr_status_t sl_directory_board_put(sl_directory_board_t *board, int slot, const sl_entry_key_t *key, int directory,
                                     const char *entry, const unsigned char *bytes, apr_size_t length)
     __attribute__((warn_unused_result));

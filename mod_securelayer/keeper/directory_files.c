@@ -1,8 +1,10 @@
 /* Where the files of a name are, and what is in them.  Called by keeper/directory_job. */
 #include "keeper/directory_files.h"
 
+#include "base/bytes.h"
 #include "crypto/cert_text.h"
 #include "identity/loader.h"
+#include "keeper/directory_names.h"
 #include "keeper/watch.h"
 
 #include <apr_strings.h>
@@ -11,6 +13,11 @@
 #include <sys/stat.h>
 
 #define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
+
+/* What the names of an entry's files end in. As HAProxy has it for files; certbot has a directory for each lineage. */
+static const struct {
+    const char *key_type, *of_file, *of_folder;
+} kinds[SL_DIRECTORY_KINDS] = {{NULL, "", ""}, {"ECDSA", ".ecdsa", "-ecdsa"}, {"RSA", ".rsa", "-rsa"}};
 
 /* A file that is moved to its place may be old, but its inode is changed. */
 static apr_time_t changed(const struct stat *info)
@@ -38,31 +45,78 @@ static apr_status_t look_at(const char *path, struct stat *info, sl_problem_t *w
     return sl_problem_set(why, errno, path, "%s", strerror(errno));
 }
 
-static void note_files(sl_directory_files_t *files)
+static void add_file(sl_directory_files_t *files, const char *certificate, const char *key, int kind)
 {
-    const char *paths[SL_WATCH_PATHS + 1] = {files->certificate, files->key};
+    sl_directory_file_t *file = &files->of[files->count++];
 
-    for (int i = 0; paths[i]; i++)
-        note_file(files, paths[i]);
-    files->stamp = sl_watch_stamp(paths);
+    file->certificate = certificate;
+    file->key = key;
+    file->key_type = kinds[kind].key_type;
 }
 
-static apr_status_t find_at(sl_directory_files_t *files, apr_pool_t *pool, const char *base, sl_problem_t *why)
+/* The paths count too: there may be more of them, or less. */
+static void note_files(sl_directory_files_t *files)
+{
+    files->stamp = SL_HASH_START;
+    for (int i = 0; i < files->count; i++) {
+        const char *paths[] = {files->of[i].certificate, files->of[i].key, NULL};
+        apr_uint64_t stamp = sl_watch_stamp(paths);
+
+        files->stamp = sl_hash(files->stamp, &stamp, sizeof(stamp));
+        files->stamp = sl_hash(files->stamp, paths[0], strlen(paths[0]));
+        for (int k = 0; paths[k]; k++)
+            note_file(files, paths[k]);
+    }
+}
+
+static apr_status_t find_plain(sl_directory_files_t *files, apr_pool_t *pool, const char *base, sl_problem_t *why)
 {
     struct stat info;
+
+    files->is_plain = 1;
+    for (int kind = 0; kind < SL_DIRECTORY_KINDS; kind++) {
+        const char *path = apr_pstrcat(pool, base, ".pem", kinds[kind].of_file, NULL);
+        apr_status_t rv = look_at(path, &info, why);
+
+        if (rv == APR_SUCCESS) {
+            add_file(files, path, NULL, kind);
+            files->is_plain &= S_ISREG(info.st_mode);
+        }
+        else if (!APR_STATUS_IS_ENOENT(rv)) {
+            return rv;
+        }
+    }
+    return files->count ? APR_SUCCESS : APR_ENOENT;
+}
+
+static apr_status_t find_folders(sl_directory_files_t *files, apr_pool_t *pool, const char *base, int count,
+                                 sl_problem_t *why)
+{
+    struct stat info;
+
+    files->is_plain = 0;
+    for (int kind = 0; kind < count; kind++) {
+        const char *folder = apr_pstrcat(pool, base, kinds[kind].of_folder, NULL);
+        const char *path = apr_pstrcat(pool, folder, "/fullchain.pem", NULL);
+        apr_status_t rv = look_at(path, &info, why);
+
+        if (rv == APR_SUCCESS)
+            add_file(files, path, apr_pstrcat(pool, folder, "/privkey.pem", NULL), kind);
+        else if (!kind || !APR_STATUS_IS_ENOENT(rv))
+            return rv;
+    }
+    return APR_SUCCESS;
+}
+
+static apr_status_t find_at(sl_directory_files_t *files, apr_pool_t *pool, const char *base, int has_twins,
+                            sl_problem_t *why)
+{
     apr_status_t rv;
 
     memset(files, 0, sizeof(*files));
-    files->certificate = apr_pstrcat(pool, base, ".pem", NULL);
-    rv = look_at(files->certificate, &info, why);
-    if (rv == APR_SUCCESS) {
-        files->is_plain = S_ISREG(info.st_mode);
-    }
-    else if (APR_STATUS_IS_ENOENT(rv)) {
-        files->certificate = apr_pstrcat(pool, base, "/fullchain.pem", NULL);
-        files->key = apr_pstrcat(pool, base, "/privkey.pem", NULL);
-        rv = look_at(files->certificate, &info, why);
-    }
+    rv = find_plain(files, pool, base, why);
+    if (APR_STATUS_IS_ENOENT(rv))
+        rv = find_folders(files, pool, base, has_twins ? SL_DIRECTORY_KINDS : 1, why);
     if (rv == APR_SUCCESS)
         note_files(files);
     return rv;
@@ -87,7 +141,7 @@ apr_status_t sl_directory_files_find(sl_directory_files_t *files, apr_pool_t *po
     const char *base;
 
     for (int n = 0; APR_STATUS_IS_ENOENT(rv) && (base = base_of(pool, directory, entry, n)) != NULL; n++)
-        rv = find_at(files, pool, base, why);
+        rv = find_at(files, pool, base, sl_directory_has_twins(entry), why);
     return rv;
 }
 
@@ -101,8 +155,10 @@ apr_time_t sl_directory_files_changed(apr_pool_t *pool, const char *directory, c
         return 0;
     last = changed(&info);
     for (int n = 0; (base = base_of(pool, directory, entry, n)) != NULL; n++) {
-        if (stat(base, &info) == 0 && changed(&info) > last)
-            last = changed(&info);
+        for (int kind = 0; kind < SL_DIRECTORY_KINDS; kind++) {
+            if (stat(apr_pstrcat(pool, base, kinds[kind].of_folder, NULL), &info) == 0 && changed(&info) > last)
+                last = changed(&info);
+        }
     }
     return last;
 }
@@ -124,28 +180,42 @@ static apr_status_t check_dates(const sl_identity_t *identity, apr_int64_t now, 
     return APR_SUCCESS;
 }
 
+static apr_status_t check_key_type(const sl_identity_t *identity, const char *wanted, sl_problem_t *why)
+{
+    const char *type = sl_identity_key_type(identity);
+
+    if (!wanted || !strcmp(type, wanted))
+        return APR_SUCCESS;
+    sl_problem_set(why, APR_EINVAL, identity->origin, "the key is none of type %s, as the name says, but %s", wanted,
+                   type);
+    sl_problem_advise(why, "Give it the name that goes with its key");
+    return APR_EINVAL;
+}
+
 /* The loader advises those who name files in directives. */
-static void advise(const sl_directory_files_t *files, sl_problem_t *why)
+static void advise(const sl_directory_file_t *file, sl_problem_t *why)
 {
     if (!why || !why->advice || !strstr(why->advice, "SSLCertificateKeyFile"))
         return;
     why->advice = NULL;
     sl_problem_advise(why, "%s",
-                      files->key ? "fullchain.pem has to hold the certificate with its chain, privkey.pem the key"
-                                 : "The file has to hold the certificate, its chain and the key");
+                      file->key ? "fullchain.pem has to hold the certificate with its chain, privkey.pem the key"
+                                : "The file has to hold the certificate, its chain and the key");
 }
 
-apr_status_t sl_directory_files_load(sl_identity_t **identity, const sl_directory_files_t *files, apr_int64_t now,
-                                     apr_pool_t *scratch, sl_problem_t *why)
+apr_status_t sl_directory_file_load(sl_identity_t **identity, const sl_directory_file_t *file, apr_int64_t now,
+                                    apr_pool_t *scratch, sl_problem_t *why)
 {
-    sl_source_t source = {.certificate = files->certificate, .key = files->key, .first = 1};
+    sl_source_t source = {.certificate = file->certificate, .key = file->key, .first = 1};
     sl_problems_t *warnings = sl_problems_make(scratch);
     apr_status_t rv = sl_loader_load(identity, &source, NULL, NULL, scratch, warnings, why);
 
     if (rv == APR_SUCCESS)
         rv = check_dates(*identity, now, scratch, why);
+    if (rv == APR_SUCCESS)
+        rv = check_key_type(*identity, file->key_type, why);
     if (rv != APR_SUCCESS) {
-        advise(files, why);
+        advise(file, why);
         sl_identity_release(*identity);
         *identity = NULL;
     }

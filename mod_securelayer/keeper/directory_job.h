@@ -9,20 +9,12 @@
 #ifndef SL_KEEPER_DIRECTORY_JOB_H
 #define SL_KEEPER_DIRECTORY_JOB_H
 
-#include "keeper/directory_board.h"
-#include "keeper/loop.h"
+#include "keeper/directory_slots.h"
 
-#include <apr_tables.h>
-
-#define SL_DIRECTORY_BY_EVENTS (-1)
-#define SL_DIRECTORY_NEVER 0
-/* Names per second for which nothing is there, or what is there is not to be used. */
-#define SL_DIRECTORY_MOST_ABSENT 2000
-
-/* `paths` (const char *, absolute) are the directories, by their numbers. `interval`: seconds for which an answer
- * counts, or one of the words above; of SL_DIRECTORY_NEVER identities are not looked at again. Made in the parent; all
- * arguments live as long as the job. */
+/* `paths` (const char *, absolute) are the directories, by their numbers, and so are `staples`. `interval`: seconds for
+ * which an answer counts, SL_DIRECTORY_BY_EVENTS, or SL_DIRECTORY_NEVER: identities are not looked at again then. Made
+ * in the parent; all arguments live as long as the job. */
 sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, const apr_array_header_t *paths,
-                                int interval);
+                                const sl_directory_staple_t *staples, int interval);
 
 #endif

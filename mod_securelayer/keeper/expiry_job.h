@@ -1,15 +1,9 @@
-/* The keeper's job that warns of certificates that come to their end: 30, 14, 7, 3 and 1 days before, or for those that
- * live for less than 90 days at the same fractions of their life, and when it has come.  What the start has told is not
- * told again. */
+/* The keeper's job that warns of certificates that come to their end (keeper/expiry), by numbers: those of the
+ * configuration. Each step is told once; what the start has told is not told again. */
 #ifndef SL_KEEPER_EXPIRY_JOB_H
 #define SL_KEEPER_EXPIRY_JOB_H
 
-#include "keeper/loop.h"
-
-typedef struct sl_expiry_t {
-    const char *name;                  /* for messages */
-    apr_int64_t not_before, not_after; /* seconds since 1970 */
-} sl_expiry_t;
+#include "keeper/expiry.h"
 
 /* Fills in what is served under number `n` now; runs in the keeper. 0: there is nothing to watch. */
 typedef int (*sl_expiry_look_t)(void *baton, int n, sl_expiry_t *what);

@@ -97,11 +97,17 @@ static void look_at(work_t *work, int n, apr_uint64_t stamp, apr_time_t now)
         list(work, n, now);
 }
 
-static void look(work_t *work, int blind_only)
+/* Asked for each of very many, and answered for some. */
+static int is_over(sl_loop_t *loop, int n)
+{
+    return n % 256 == 0 && sl_loop_is_over(loop);
+}
+
+static void look(work_t *work, sl_loop_t *loop, int blind_only)
 {
     apr_time_t now = ticks(work);
 
-    for (int i = 0; i < work->items->nelts; i++) {
+    for (int i = 0; i < work->items->nelts && !is_over(loop, i); i++) {
         if (!blind_only || sl_watch_is_blind(work->watch, i))
             look_at(work, i, 0, now);
     }
@@ -137,16 +143,16 @@ static void all_looked_at(work_t *work, apr_time_t begun)
     work->not_before = after(work, begun, 0);
 }
 
-static void look_around(work_t *work)
+static void look_around(work_t *work, sl_loop_t *loop)
 {
     apr_time_t begun = ticks(work);
 
     if (begun >= work->next_all) {
-        look(work, 0);
+        look(work, loop, 0);
         all_looked_at(work, begun);
     }
     else if (begun >= work->next_blind && !is_by_clock(work)) {
-        look(work, 1);
+        look(work, loop, 1);
         work->next_blind = after(work, begun, LOOK_BLIND);
     }
 }
@@ -265,7 +271,7 @@ static apr_time_t work_off(work_t *work, sl_loop_t *loop)
         int n = work->list[i], is_done = 0;
         progress_t *progress = &work->progress[n];
 
-        if (progress->due <= ticks(work) && ticks(work) - begun < SLICE && !loop->stopped) {
+        if (progress->due <= ticks(work) && ticks(work) - begun < SLICE && !sl_loop_is_over(loop)) {
             apr_pool_t *whole = loop->scratch;
 
             apr_pool_create(&loop->scratch, whole);
@@ -305,7 +311,7 @@ static void watch_all(work_t *work, sl_job_t *job, sl_loop_t *loop)
     apr_time_t begun = ticks(work);
 
     work->watch = sl_watch_make(loop->pool, work->items->nelts, !is_by_clock(work));
-    for (int i = 0; i < work->items->nelts; i++) {
+    for (int i = 0; i < work->items->nelts && !is_over(loop, i); i++) {
         recall(work, i);
         look_at(work, i, sl_watch_add(work->watch, i, nth(work, i)->paths), begun);
     }
@@ -330,7 +336,7 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     }
     else {
         sl_watch_read(work->watch, tell, work);
-        look_around(work);
+        look_around(work, loop);
     }
     first = work_off(work, loop);
     if (work->next_all < first)

@@ -1,7 +1,7 @@
 /* Fuzz target: the server name of a client on its way to names of files. Whatever it is, nothing comes out of it that
  * leads to another place than one entry of the directory. */
 #include "base/text.h"
-#include "keeper/directory_board.h"
+#include "keeper/directory_names.h"
 #include "must.h"
 
 #include <string.h>
@@ -14,6 +14,7 @@ static void check_entry(const char *entry, int may_be_pattern)
     MUST(strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.") == strlen(name));
     MUST(*name && *name != '.' && name[strlen(name) - 1] != '.' && !strstr(name, ".."));
     MUST(strncmp(entry, "_.", 2) != 0);
+    MUST(!strchr(entry, '.') || strlen(entry) < 4 || strcmp(entry + strlen(entry) - 4, "-rsa") != 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

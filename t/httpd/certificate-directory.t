@@ -78,6 +78,13 @@ put_one('same.test', $cert{'same.test'}, $other);
 
 put_one('fourth.test', $cert{'fourth.test'}, $other);
 
+# two key types of a name
+my $two_rsa = made('two.test', 'rsa', type => 'rsa');
+my $bot_rsa = made('bot.test', 'rsa', type => 'rsa');
+put_one('two.test', made('two.test', 'one'));
+spew("$dir/two.test.pem.rsa", slurp($two_rsa->{both}), 0600);
+certbot('bot.test-rsa', $bot_rsa);
+
 my $engine = 'SSLEngine on';
 my $own = qq(SSLCertificateFile "$cert{'own.test'}{full}"\n    SSLCertificateKeyFile "$cert{'own.test'}{key}");
 $httpd->file("docs/$_/index.html", "this is $_\n") for qw(a.test b.test x.wild.test own.test host.test);
@@ -188,6 +195,16 @@ is($client{https}->s_client('chained.test')->{verify}, 0, '... and is good for c
 gets('bot.test',       made('bot.test', 'one'), 'certbot\'s layout, with links', 'live');
 gets('x.lineage.test', made('*.lineage.test', 'one'), '... with a certificate for all names below, which is called by the parent\'s name', 'live');
 gets('lineage.test',   $cert{'own.test'}, '... which does not cover the parent itself', 'live');
+for my $two (['two.test', $two_rsa, 'https'], ['bot.test', $bot_rsa, 'live']) {
+    my ($name, $rsa, $port) = @$two;
+    for my $version ('-tls1_2', '-tls1_3') {
+        my %got = map { $_->[0] => first_pem($client{$port}->s_client($name, args => [$version, '-sigalgs', $_->[1]])->{text}) }
+            ['any' => 'ECDSA+SHA256:RSA-PSS+SHA256'], ['ecdsa' => 'ECDSA+SHA256'], ['rsa' => 'RSA-PSS+SHA256:RSA+SHA256'];
+        is($got{$_}, first_pem(slurp(made($name, 'one')->{cert})), "$name, $version: a client that can do ECDSA ($_) gets that") for qw(any ecdsa);
+        is($got{rsa}, first_pem(slurp($rsa->{cert})), '... another one RSA');
+    }
+}
+gets('bot.test-rsa', $cert{'own.test'}, 'the directory of the second key type is no name', 'live');
 gets('nobody.test',  $cert{'own.test'}, 'no such name: the host\'s own certificate');
 gets('readme.test',  $cert{'own.test'}, 'a directory without certificate is none');
 gets('host.test',    $cert{'host.test'}, 'a host of its own without directory keeps its certificate');
@@ -283,12 +300,13 @@ comes('a.test', $a[3], 'the directory itself is replaced');
 # ---- what can't be used ----
 
 sub refused {
+    my $file = @_ > 4 ? shift : "$_[0].pem";
     my ($name, $text, $why, $what) = @_;
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     $httpd->mark;
     spew("$dir/$name.new", $text, 0600);
     utime 1, 1, "$dir/$name.new";
-    rename "$dir/$name.new", "$dir/$name.pem" or die $!;
+    rename "$dir/$name.new", "$dir/$file" or die $!;
     ok(wait_until(sub { served($name); $httpd->new_log =~ /SL0176: a certificate for \Q$name\E can't be used; $what: [^\n]*$why/ }, 30 * slow()), "refused: $why")
         or diag $httpd->new_log;
     served($name) for 1 .. 3;
@@ -321,6 +339,9 @@ unlink "$dir/f.test.pem";
 refused('f.test', slurp($cert{'a.test'}{both}), 'the certificate does not cover f\.test', $absent);
 gets('f.test', $cert{'own.test'}, '... and is not served');
 refused('e.test', slurp($cert{'f.test'}{both}), 'the certificate does not cover e\.test', $stays);
+
+refused('two.test.pem.rsa', 'two.test', slurp($cert{'a.test'}{both}), 'two\.test\.pem\.rsa: the key is none of type RSA', $stays);
+is(first_pem($client{https}->s_client('two.test', args => ['-sigalgs', 'RSA-PSS+SHA256'])->{text}), first_pem(slurp($two_rsa->{cert})), '... of either key type');
 
 # ---- what the status page tells of directories ----
 

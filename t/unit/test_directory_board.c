@@ -39,13 +39,16 @@ static void a_name_stands_for_its_entries(void **state)
         "",          ".",         "..",       "a..b",     "../a",      "a/b",       "a.b/",
         "*.a.test",  "_.a.test",  "x._.a.b",  "a.b.1",    "127.0.0.1", "1.2.3",     "::1",
         "[::1]",     "a b",       "a%2e.b",   "a:b",      "a\\b.test", "A.test",    "a.test\n",
-        ".a.test",   "a.test.",   "a.-.",     "a\x01.b",  "\xc3\xa4.b",
+        ".a.test",   "a.test.",   "a.-.",     "a\x01.b",  "\xc3\xa4.b", "a.test-rsa", "w.a.test-ecdsa",
     };
     char label[65], name[SL_HOST_MAX + 2];
 
     assert_string_equal(names_of(*state, "www.example.org"), "www.example.org *.example.org example.org");
     assert_string_equal(names_of(*state, "example.org"), "example.org");
     assert_string_equal(names_of(*state, "localhost"), "localhost");
+    assert_string_equal(names_of(*state, "db-rsa"), "db-rsa");
+    assert_string_equal(names_of(*state, "a-rsa.test"), "a-rsa.test");
+    assert_string_equal(names_of(*state, "a.test.rsa"), "a.test.rsa *.test.rsa test.rsa");
     assert_string_equal(names_of(*state, "_dmarc.x-1.test"), "_dmarc.x-1.test *.x-1.test x-1.test");
     assert_string_equal(names_of(*state, "1.2.3.in-addr.arpa"),
                         "1.2.3.in-addr.arpa *.2.3.in-addr.arpa 2.3.in-addr.arpa");
@@ -109,15 +112,29 @@ static const char *text_of(apr_pool_t *pool, sl_directory_board_t *board, int sl
     return length ? apr_pstrmemdup(pool, (const char *)bytes, length) : "";
 }
 
+/* Whatever entry the slot holds; its number and the version that belongs to it. */
+static const char *copy_of(apr_pool_t *pool, sl_directory_board_t *board, int slot, int *directory)
+{
+    unsigned char *buffer = apr_palloc(pool, SL_DIRECTORY_IDENTITY_MAX);
+    const unsigned char *bytes;
+    apr_uint64_t version;
+    apr_size_t length = sl_directory_board_copy(board, slot, buffer, directory, &bytes, &version);
+
+    assert_true(version == sl_directory_board_version(board, slot));
+    return length ? apr_pstrmemdup(pool, (const char *)bytes, length) : "";
+}
+
 static void an_entry_is_its_own(void **state)
 {
     sl_directory_board_t *board = make(*state, 16);
-    int slot, one = put(board, 1, "a.test", "of one");
+    int slot, directory, one = put(board, 1, "a.test", "of one");
 
     assert_int_equal(look(board, 1, "a.test", &slot), SL_ENTRY_FOUND);
     assert_int_equal(slot, one);
     assert_string_equal(text_of(*state, board, slot, 1, "a.test"), "of one");
     assert_string_equal(text_of(*state, board, slot, 2, "a.test"), "");
+    assert_string_equal(copy_of(*state, board, slot, &directory), "of one");
+    assert_int_equal(directory, 1);
     assert_string_equal(text_of(*state, board, slot, 1, "a.tes"), "");
     assert_int_equal(look(board, 2, "a.test", &slot), SL_ENTRY_UNKNOWN);
     assert_int_equal(slot, -1);
@@ -129,6 +146,7 @@ static void an_entry_is_its_own(void **state)
     sl_directory_board_drop(board, one);
     assert_int_equal(look(board, 1, "a.test", &slot), SL_ENTRY_UNKNOWN);
     assert_string_equal(text_of(*state, board, one, 1, "a.test"), "");
+    assert_string_equal(copy_of(*state, board, one, &directory), "");
     assert_int_equal(sl_directory_board_used(board), 0);
 }
 

@@ -18,6 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const sl_directory_staple_t no_staples[2];
+
 typedef struct setup_t {
     apr_pool_t *pool;
     const char *dir;
@@ -106,7 +108,7 @@ static setup_t *make(apr_pool_t *pool, int interval, int slots)
     assert_int_equal(sl_directory_board_make(&t->board, pool, slots, sl_problem_make(pool)), APR_SUCCESS);
     t->directory = sl_directory_make(pool, t->board);
     sl_directory_start(t->directory, pool, 10);
-    t->job = sl_directory_job_make(pool, t->board, paths, interval);
+    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval);
     return t;
 }
 
@@ -236,6 +238,158 @@ static void each_layout_is_found(void **state)
     }
     assert_int_equal(sl_directory_board_count(t->board, SL_DIRECTORY_LOADED), 6);
     assert_int_equal(sl_directory_board_used(t->board), 6);
+    end_keeper(t);
+    end(t);
+}
+
+/* What each file may be called that goes with another one of the other key type. */
+static const material_pair_t *put_rsa(setup_t *t, const char *file, const char *host)
+{
+    const material_pair_t *pair = material_server(t->pool, host, "RSA", t->ca);
+
+    put_file(t, file, bytes_of(t, pair));
+    return pair;
+}
+
+static const material_pair_t *put_two_rsa(setup_t *t, const char *name, const char *host)
+{
+    const material_pair_t *pair = material_server(t->pool, host, "RSA", t->ca);
+
+    make_dir(t, name);
+    put_file(t, apr_pstrcat(t->pool, name, "/privkey.pem", NULL), material_key_pem(t->pool, pair->key, NULL, NULL));
+    put_file(t, apr_pstrcat(t->pool, name, "/fullchain.pem", NULL), material_cert_pem(t->pool, pair->cert));
+    return pair;
+}
+
+static int is_pair(const sl_identity_t *identity, const material_pair_t *pair)
+{
+    return identity && pair && X509_cmp(identity->leaf, pair->cert) == 0 &&
+           X509_check_private_key(identity->leaf, identity->key) == 1;
+}
+
+static int gets_both(setup_t *t, const char *name, const material_pair_t *one, const material_pair_t *two)
+{
+    sl_directory_doubt_t doubt;
+    sl_identity_t *identity = sl_directory_find(t->directory, 1, name, &doubt);
+    int same = is_pair(identity, one) && (two ? is_pair(identity->also, two) : !identity->also);
+
+    sl_identity_release(identity);
+    return same;
+}
+
+static int comes_both(setup_t *t, const char *name, const material_pair_t *one, const material_pair_t *two)
+{
+    apr_uint64_t begun = sl_directory_ticks();
+
+    while (!gets_both(t, name, one, two)) {
+        if (sl_directory_ticks() - begun > 10000000)
+            return 0;
+        usleep(5000);
+    }
+    return 1;
+}
+
+static void each_layout_may_have_two_key_types(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *a = put_pair(t, "a.test.pem", "a.test"), *a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    const material_pair_t *b = put_pair(t, "b.test.pem.ecdsa", "b.test"), *b2 = put_rsa(t, "b.test.pem.rsa", "b.test");
+    const material_pair_t *c = put_two(t, "c.test", "c.test"), *c2 = put_two_rsa(t, "c.test-rsa", "c.test");
+    const material_pair_t *d = put_two_rsa(t, "d.test", "d.test"), *d2 = put_two(t, "d.test-ecdsa", "d.test");
+    const material_pair_t *w = put_pair(t, "_.w.test.pem", "*.w.test"),
+                          *w2 = put_rsa(t, "_.w.test.pem.rsa", "*.w.test");
+    const material_pair_t *db = put_two(t, "db", "db"), *db2 = put_two_rsa(t, "db-rsa", "db-rsa");
+    const material_pair_t *twice = put_pair(t, "twice.test.pem", "twice.test");
+
+    put_two_rsa(t, "lone.test-rsa", "lone.test"); /* beside no lone.test */
+    put_file(t, "twice.test.pem.ecdsa", bytes_of(t, twice));
+    start_keeper(t);
+    for (int round = 0; round < 2; round++) {
+        assert_true(gets_both(t, "a.test", a, a2));
+        assert_true(gets_both(t, "b.test", b, b2));
+        assert_true(gets_both(t, "c.test", c, c2));
+        assert_true(gets_both(t, "d.test", d, d2));
+        assert_true(gets_both(t, "x.w.test", w, w2));
+        assert_true(gets_both(t, "db", db, NULL));
+        assert_true(gets_both(t, "db-rsa", db2, NULL));
+        assert_true(gets_both(t, "twice.test", twice, NULL));
+        assert_true(gets(t, "lone.test", NULL));
+        assert_true(gets(t, "c.test-rsa", NULL));
+        assert_true(gets(t, "a.test.pem", NULL));
+        assert_true(gets(t, "a.test.pem.rsa", NULL));
+    }
+    assert_int_equal(sl_directory_board_count(t->board, SL_DIRECTORY_REFUSED), 0);
+    assert_int_equal(sl_directory_board_used(t->board), 8);
+    end_keeper(t);
+    end(t);
+}
+
+static void changes_of_either_key_type_are_followed(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *a = put_pair(t, "a.test.pem", "a.test"), *a2;
+    const material_pair_t *b = put_two(t, "b.test", "b.test"), *b2;
+
+    start_keeper(t);
+    assert_true(comes_both(t, "a.test", a, NULL));
+    assert_true(comes_both(t, "b.test", b, NULL));
+    a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    b2 = put_two_rsa(t, "b.test-rsa", "b.test");
+    assert_true(comes_both(t, "a.test", a, a2));
+    assert_true(comes_both(t, "b.test", b, b2));
+    assert_true(lines_with(t, "a.test.pem.rsa, valid until") == 1);
+    a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    b = put_two(t, "b.test", "b.test");
+    assert_true(comes_both(t, "a.test", a, a2));
+    assert_true(comes_both(t, "b.test", b, b2));
+    take_away(t, "b.test-rsa/fullchain.pem");
+    take_away(t, "a.test.pem.rsa");
+    for (apr_uint64_t begun = sl_directory_ticks(); sl_directory_ticks() - begun < 500000;) { /* it may come back */
+        int same = gets_both(t, "a.test", a, a2);
+
+        assert_true(same || sl_directory_ticks() - begun > 900000);
+        usleep(10000);
+    }
+    assert_true(comes_both(t, "a.test", a, NULL));
+    assert_true(comes_both(t, "b.test", b, NULL));
+    a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    take_away(t, "a.test.pem");
+    assert_true(comes_both(t, "a.test", a2, NULL));
+    assert_int_equal(lines_with(t, "SL0176"), 0);
+    end_keeper(t);
+    end(t);
+}
+
+/* The first one serves, the second one's file is told of; later what was there before stays in its place. */
+static void one_that_is_broken_leaves_the_other_alone(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *a = put_pair(t, "a.test.pem", "a.test"), *a2, *b = put_pair(t, "b.test.pem", "b.test");
+
+    put_file(t, "a.test.pem.rsa", bytes_of(t, pair_for(t, "a.test")));
+    put_pair(t, "b.test.pem.ecdsa", "b.test");
+    put_pair(t, "c.test.pem", "c.test");
+    put_rsa(t, "c.test.pem.rsa", "b.test");
+    start_keeper(t);
+    assert_true(gets_both(t, "a.test", a, NULL));
+    assert_true(gets_both(t, "b.test", b, NULL));
+    assert_true(comes_to_say(t, "a.test", "a.test.pem.rsa: the key is none of type RSA, as the name says, but ECDSA"));
+    assert_true(comes_to_say(t, "b.test", "b.test.pem has the same key type, ECDSA"));
+    assert_true(comes_to_say(t, "c.test", "c.test.pem.rsa: the certificate does not cover c.test"));
+    assert_int_equal(lines_with(t, "can't be used; what else is there for the name is served without it: "), 3);
+    a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    assert_true(comes_both(t, "a.test", a, a2));
+    put_file(t, "a.test.pem.rsa", material_text("nothing\n"));
+    a = put_pair(t, "a.test.pem", "a.test");
+    assert_true(comes_both(t, "a.test", a, a2));
+    assert_true(
+        comes_to_say(t, "a.test", "a certificate for a.test can't be used; what was served before serves on: "));
+    put_pair(t, "a.test.pem", "*.a.test");
+    usleep(500000);
+    assert_true(gets_both(t, "a.test", a, a2));
+    put_file(t, "a.test.pem", bytes_of(t, a));
+    a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    assert_true(comes_both(t, "a.test", a, a2));
     end_keeper(t);
     end(t);
 }
@@ -575,6 +729,9 @@ static void a_crowd_gets_whole_ones(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(each_layout_is_found),
+    UNIT_TEST(each_layout_may_have_two_key_types),
+    UNIT_TEST(changes_of_either_key_type_are_followed),
+    UNIT_TEST(one_that_is_broken_leaves_the_other_alone),
     UNIT_TEST(changes_are_followed_by_events),
     UNIT_TEST(changes_are_followed_by_the_clock),
     UNIT_TEST(without_following_the_first_look_counts),

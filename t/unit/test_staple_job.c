@@ -2,6 +2,11 @@
 #include "unit.h"
 
 #include "keeper/staple_job.h"
+#include "material.h"
+
+#include <apr_file_io.h>
+#include <apr_strings.h>
+#include <unistd.h>
 
 static void the_next_question_comes_at_half_of_its_life(void **state)
 {
@@ -49,12 +54,15 @@ static void what_is_over_is_not_served(void **state)
 
 static void a_clock_that_is_set_delays_no_question(void **state)
 {
-    apr_array_header_t *staples = apr_array_make(*state, 2, sizeof(sl_staple_t));
-    sl_staple_t *first = apr_array_push(staples), *second = apr_array_push(staples);
+    apr_array_header_t *staples = apr_array_make(*state, 3, sizeof(sl_staple_t *));
+    sl_staple_t staple[2], *first = &staple[0], *second = &staple[1];
     apr_time_t now = apr_time_from_sec(1000000000), year = apr_time_from_sec(365 * 86400), seen = 0;
 
     memset(first, 0, sizeof(*first));
     memset(second, 0, sizeof(*second));
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = first;
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = NULL;
+    APR_ARRAY_PUSH(staples, sl_staple_t *) = second;
     first->due = now + 10;
     second->due = SL_NEVER;
     sl_staple_notice_clock(staples, &seen, now);
@@ -67,11 +75,36 @@ static void a_clock_that_is_set_delays_no_question(void **state)
     assert_true(second->due == SL_NEVER);
 }
 
+/* Files of certificates that are gone; nothing else that lies there. */
+static void old_files_are_swept(void **state)
+{
+    static const struct {
+        const char *end;
+        int days, is_left;
+    } files[] = {{".ocsp", 300, 0}, {".new", 300, 0}, {".ocsp", 100, 1}, {".pem", 300, 1}, {"", 300, 1}};
+    const char *dir = material_dir(*state), *path[5];
+    sl_staple_shelf_t shelf;
+
+    memset(&shelf, 0, sizeof(shelf));
+    sl_staple_sweep(&shelf, *state); /* no files are kept: nothing happens */
+    shelf.directory = dir;
+    for (int i = 0; i < 5; i++) {
+        apr_time_t then = apr_time_now() - apr_time_from_sec(files[i].days * (apr_int64_t)MATERIAL_DAY);
+
+        path[i] = material_file(*state, dir, apr_psprintf(*state, "%064d%s", i, files[i].end), material_text("x"));
+        assert_int_equal(apr_file_mtime_set(path[i], then, *state), APR_SUCCESS);
+    }
+    sl_staple_sweep(&shelf, *state);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(access(path[i], F_OK) == 0, files[i].is_left);
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_clock_that_is_set_delays_no_question),
     UNIT_TEST(the_next_question_comes_at_half_of_its_life),
     UNIT_TEST(pauses_grow),
     UNIT_TEST(what_is_over_is_not_served),
+    UNIT_TEST(old_files_are_swept),
 };
 
 UNIT_MAIN(tests)

@@ -772,6 +772,37 @@ static void test_directory(void **state)
     assert_key_type(&t, "ECDSA");
 }
 
+/* A name may have one identity for each key type there; one that does not cover the name is left out. */
+static void test_directory_with_key_types(void **state)
+{
+    static const char *const algorithms[] = {"ECDSA+SHA256:RSA-PSS+SHA256", "RSA-PSS+SHA256", "ed25519"};
+    static const char *const types[] = {"ECDSA", "RSA", "Ed25519"};
+    setup_t t = make_with_directory(*state, "", NULL);
+    sl_identity_t *other = memory_identity(*state, material_server(*state, "other.test", "ED448", t.ca), NULL);
+    sl_identity_t *rsa = memory_identity(*state, material_server(*state, "site.test", "RSA", t.ca), NULL);
+    sl_identity_t *ecdsa = memory_identity(*state, material_server(*state, "site.test", "P-256", t.ca), NULL);
+
+    sl_identity_retain(directory_identity);
+    rsa->also = directory_identity;
+    sl_identity_retain(rsa);
+    other->also = rsa;
+    sl_identity_retain(other);
+    ecdsa->also = other;
+    directory_identity = ecdsa;
+    BOTH_VERSIONS(version)
+    {
+        memory_client_versions(t.client, version, version);
+        for (int i = 0; i < 3; i++) {
+            assert_int_equal(SSL_CTX_set1_sigalgs_list(t.client, algorithms[i]), 1);
+            assert_open(&t, "site.test");
+            assert_key_type(&t, types[i]);
+        }
+        assert_int_equal(SSL_CTX_set1_sigalgs_list(t.client, "ed448"), 1);
+        shake(&t, "site.test");
+        assert_int_equal(t.memory->conn->state, SL_STATE_FAILED);
+    }
+}
+
 static void test_nothing_but_a_directory(void **state)
 {
     setup_t t = make_with_directory(*state, "", NULL);
@@ -817,6 +848,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_words),
     UNIT_TEST(test_told_by_the_host),
     UNIT_TEST(test_directory),
+    UNIT_TEST(test_directory_with_key_types),
     UNIT_TEST(test_nothing_but_a_directory),
 };
 

@@ -1,8 +1,9 @@
 /* Asked by connections through the host's table (httpd/directories).
  *
  * A look goes through the entries that the name stands for until one has an identity that covers the name. If the board
- * lacks an answer on the way, or has one that may be outdated, the keeper is asked once, and the look is repeated
- * whenever it has answered somebody. An outdated identity is better than none, and not waited for as long. */
+ * lacks an answer on the way, or has one that may be outdated, the keeper is asked once for all threads that wait for the
+ * name, and the look is repeated whenever it has answered somebody. Its questions may be too many for a moment, after a
+ * restart for one: then it is asked a little later. An outdated identity is better than none, and not waited for as long. */
 #include "keeper/directory.h"
 
 #include "keeper/directory_bundle.h"
@@ -13,6 +14,8 @@
 
 /* A keeper that dies takes the questions along that it had read. */
 #define ASK_AGAIN (200 * 1000)
+#define CROWDED (10 * 1000) /* until there may be room for another question */
+#define ASKED 1024
 
 /* Since the keeper gave no answer in time. */
 typedef struct silence_t {
@@ -20,16 +23,23 @@ typedef struct silence_t {
     atomic_uint_least64_t questions; /* that the keeper had taken then */
 } silence_t;
 
+/* A question that is on its way. Another one may take its place at any time, and then is asked once more. */
+typedef struct asked_t {
+    atomic_uint_least64_t tag, until; /* sl_directory_ticks(): the keeper may have died with it */
+} asked_t;
+
 struct sl_directory_t {
     sl_directory_board_t *board;
     sl_ready_cache_t *ready; /* NULL: none */
     silence_t silences[2];   /* for those who have nothing, and for those who have something outdated */
+    asked_t asked[ASKED];
 };
 
 /* One call of sl_directory_find(). */
 typedef struct look_t {
     sl_directory_t *in;
     int number, count;
+    int is_crowded; /* its question found no room */
     const char *name;
     const char *entries[SL_ENTRY_NAMES];
     sl_entry_key_t keys[SL_ENTRY_NAMES];
@@ -142,14 +152,36 @@ static void note_silence(sl_directory_t *in, int is_stale, apr_uint64_t now)
     atomic_store(&silence->until, now + SL_DIRECTORY_SILENCE);
 }
 
-static const char *ask(const look_t *look)
+static asked_t *asked_of(const look_t *look)
 {
-    apr_status_t rv = sl_directory_board_ask(look->in->board, look->number, look->name);
+    return &look->in->asked[look->keys[0].cell % ASKED];
+}
 
-    if (rv == APR_SUCCESS)
-        return NULL;
-    return rv == APR_EAGAIN ? "the keeper process has too many questions about certificates to take another one"
-                            : "the keeper process of this configuration has ended";
+/* The answer may not last: the slot is soon another's where there are too few of them. */
+static void note_answer(const look_t *look)
+{
+    if (atomic_load(&asked_of(look)->tag) == look->keys[0].tag)
+        atomic_store(&asked_of(look)->until, 0);
+}
+
+/* When to ask again. NULL in *stopped: go on waiting. */
+static apr_uint64_t ask(look_t *look, apr_uint64_t now, const char **stopped)
+{
+    asked_t *asked = asked_of(look);
+    apr_uint64_t until = atomic_load(&asked->until);
+    apr_status_t rv;
+
+    if (atomic_load(&asked->tag) == look->keys[0].tag && now < until)
+        return until;
+    rv = sl_directory_board_ask(look->in->board, look->number, look->name);
+    look->is_crowded = rv == APR_EAGAIN;
+    if (look->is_crowded)
+        return now + CROWDED;
+    if (rv != APR_SUCCESS)
+        *stopped = "the keeper process of this configuration has ended";
+    atomic_store(&asked->until, now + ASK_AGAIN);
+    atomic_store(&asked->tag, look->keys[0].tag);
+    return now + ASK_AGAIN;
 }
 
 /* NULL: go on waiting. */
@@ -162,7 +194,8 @@ static const char *reason_to_stop(const look_t *look, int is_stale, apr_uint64_t
     if (now < begun + most)
         return NULL;
     note_silence(look->in, is_stale, now);
-    return "the keeper process gave no answer about the certificate in time";
+    return look->is_crowded ? "the keeper process has too many questions about certificates to take another one"
+                            : "the keeper process gave no answer about the certificate in time";
 }
 
 /* *stopped: why the keeper is waited for no longer. */
@@ -174,13 +207,14 @@ static sl_entry_state_t look_and_ask(look_t *look, const char **stopped)
         unsigned turn = sl_directory_board_turn(look->in->board, &look->keys[0]);
         sl_entry_state_t state = look_once(look);
 
-        if (state != SL_ENTRY_UNKNOWN && state != SL_ENTRY_STALE)
+        if (state != SL_ENTRY_UNKNOWN && state != SL_ENTRY_STALE) {
+            if (ask_due != begun)
+                note_answer(look);
             return state;
-        *stopped = reason_to_stop(look, state == SL_ENTRY_STALE, begun, now);
-        if (!*stopped && now >= ask_due) {
-            *stopped = ask(look);
-            ask_due = now + ASK_AGAIN;
         }
+        *stopped = reason_to_stop(look, state == SL_ENTRY_STALE, begun, now);
+        if (!*stopped && now >= ask_due)
+            ask_due = ask(look, now, stopped);
         if (*stopped)
             return state;
         sl_directory_board_await(look->in->board, &look->keys[0], turn, (apr_interval_time_t)(ask_due - now));
@@ -194,6 +228,7 @@ sl_identity_t *sl_directory_find(sl_directory_t *directory, int number, const ch
 
     look.in = directory;
     look.number = number;
+    look.is_crowded = 0;
     look.name = name;
     look.identity = NULL;
     look.count = sl_directory_names(look.entries, look.room, name);

@@ -632,6 +632,71 @@ static void full_questions_are_told(void **state)
     end(t);
 }
 
+typedef struct asker_t {
+    setup_t *t;
+    const char *host;
+    pthread_t thread;
+    sl_identity_t *got;
+} asker_t;
+
+static void *ask_once(void *baton)
+{
+    asker_t *asker = baton;
+    sl_directory_doubt_t doubt;
+
+    asker->got = sl_directory_find(asker->t->directory, 1, asker->host, &doubt);
+    return NULL;
+}
+
+static void start_asker(asker_t *asker, setup_t *t, const char *host)
+{
+    asker->t = t;
+    asker->host = host;
+    assert_int_equal(pthread_create(&asker->thread, NULL, ask_once, asker), 0);
+}
+
+static void assert_got(asker_t *asker, const material_pair_t *pair)
+{
+    pthread_join(asker->thread, NULL);
+    assert_non_null(asker->got);
+    assert_int_equal(X509_cmp(asker->got->leaf, pair->cert), 0);
+    sl_identity_release(asker->got);
+}
+
+/* After a restart everybody asks at once. */
+static void a_moment_with_too_many_questions_passes(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *pair = put_pair(t, "b.test.pem", "b.test");
+    asker_t asker;
+
+    while (sl_directory_board_ask(t->board, 1, "a.test") == APR_SUCCESS)
+        continue;
+    start_asker(&asker, t, "b.test");
+    usleep(50000); /* time to find no room */
+    start_keeper(t);
+    assert_got(&asker, pair);
+    end_keeper(t);
+    end(t);
+}
+
+static void one_question_is_enough_for_many_threads(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 64);
+    const material_pair_t *pair = put_pair(t, "b.test.pem", "b.test");
+    asker_t askers[20];
+
+    for (int i = 0; i < 20; i++)
+        start_asker(&askers[i], t, "b.test");
+    usleep(300000); /* nobody answers, so it is asked again */
+    start_keeper(t);
+    for (int i = 0; i < 20; i++)
+        assert_got(&askers[i], pair);
+    end_keeper(t);
+    assert_in_range(sl_directory_board_count(t->board, SL_DIRECTORY_QUESTIONS), 1, 10);
+    end(t);
+}
+
 /* In processes of their own, killed at any moment while children ask. */
 static void keepers_die_at_any_moment(void **state)
 {
@@ -743,6 +808,8 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(more_names_than_slots_are_served),
     UNIT_TEST(without_a_keeper_what_is_known_serves_on),
     UNIT_TEST(full_questions_are_told),
+    UNIT_TEST(a_moment_with_too_many_questions_passes),
+    UNIT_TEST(one_question_is_enough_for_many_threads),
     UNIT_TEST(keepers_die_at_any_moment),
     UNIT_TEST(a_crowd_gets_whole_ones),
 };

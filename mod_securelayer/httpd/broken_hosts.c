@@ -8,6 +8,7 @@
 #include <apr_strings.h>
 #include <string.h>
 
+#include "httpd/directories.h"
 #include "httpd/identities.h"
 #include "httpd/module_config.h"
 
@@ -51,7 +52,9 @@ void sl_broken_hosts_begin(apr_pool_t *pool)
 
         line->uses = 0;
         line->why->gravity = SL_PROBLEM_ERROR;
-        if (line->is_path && !is_of_certificate(line->row))
+        if (line->row == SL_CERTIFICATE_DIRECTORY && line->is_path && sl_directories_was_served(line->why->object))
+            line->uses = SETTLED; /* a restart while a file system is away */
+        else if (line->is_path && !is_of_certificate(line->row))
             APR_ARRAY_PUSH(lines, sl_refused_t *) = line;
     }
 }

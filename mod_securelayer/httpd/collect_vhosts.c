@@ -516,6 +516,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     if (!sources->nelts && !sl_directories_setting(config->settings) && profile && !profile->has_own_certificate &&
         (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
+    sl_directories_check(config->settings, in->problems);
     fate = sl_broken_hosts_judge(s, id, in->problems, first, profile ? NULL : SAME_SETTINGS,
                                  stand_in ? 0 : count_awaited(in));
     if (fate == SL_HOST_LEFT_OUT)

@@ -3,6 +3,7 @@
 #include "httpd/directories.h"
 
 #include <http_config.h>
+#include <http_main.h>
 #include <http_log.h>
 
 #include <apr_hash.h>
@@ -46,24 +47,77 @@ const sl_setting_t *sl_directories_setting(const sl_settings_t *settings)
     return setting && *setting->values[0].text == '/' ? setting : NULL;
 }
 
-/* Without slashes at its end: it is one directory, and looks better in messages. */
-static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
+/* What is on the board, over restarts. Others of it would be made of the same files again, while all clients wait. */
+typedef struct kept_t {
+    apr_pool_t *pool;
+    sl_directory_board_t *board;
+    int slots;
+    const char *paths; /* one in a line, by number */
+} kept_t;
+
+static kept_t *find_kept(void)
 {
-    const char *path = setting->values[0].text;
+    static const char key[] = "securelayer directory board 1"; /* the last figure: of its layout */
+    void *kept = NULL;
+
+    apr_pool_userdata_get(&kept, key, ap_pglobal);
+    if (!kept) {
+        kept = apr_pcalloc(ap_pglobal, sizeof(kept_t));
+        apr_pool_userdata_set(kept, key, apr_pool_cleanup_null, ap_pglobal);
+    }
+    return kept;
+}
+
+static apr_size_t length_without_slashes(const char *path)
+{
     apr_size_t length = strlen(path);
 
     while (length > 1 && path[length - 1] == '/')
         length--;
-    return apr_pstrmemdup(pool, path, length);
+    return length;
 }
 
-/* Who starts httpd has the rights of the keeper. */
-static void check_rights(const char *path, const sl_setting_t *setting, sl_problems_t *problems)
+/* Without slashes at its end: it is one directory, and looks better in messages. */
+static const char *path_of(apr_pool_t *pool, const sl_setting_t *setting)
 {
-    if (access(path, R_OK | X_OK) < 0)
+    const char *path = setting->values[0].text;
+
+    return apr_pstrmemdup(pool, path, length_without_slashes(path));
+}
+
+int sl_directories_was_served(const char *path)
+{
+    apr_size_t length = length_without_slashes(path);
+
+    for (const char *at = find_kept()->paths; at && *at; at += *at == '\n') {
+        apr_size_t line = strcspn(at, "\n");
+
+        if (line == length && !memcmp(at, path, length))
+            return 1;
+        at += line;
+    }
+    return 0;
+}
+
+void sl_directories_check(const sl_settings_t *settings, sl_problems_t *problems)
+{
+    const sl_setting_t *setting = sl_directories_setting(settings);
+    const char *path = setting ? setting->values[0].text : NULL;
+
+    /* Who starts httpd has the rights of the keeper. */
+    if (path && access(path, R_OK | X_OK) < 0 && !sl_directories_was_served(path))
         sl_problems_add(problems, SL_PROBLEM_ERROR, NULL, &setting->values[0].origin, path,
                         "Give whoever starts httpd the right to read it, or start httpd as root",
                         "the directory can't be read: %s", strerror(errno));
+}
+
+static void tell_of_absence(const char *path, const sl_setting_t *setting, sl_problems_t *problems)
+{
+    if (access(path, R_OK | X_OK) < 0)
+        sl_problems_add(problems, SL_PROBLEM_WARNING, "SL0196", &setting->values[0].origin, path,
+                        "Make it available again: nothing has to be restarted",
+                        "the directory can't be read: %s; names that were asked for before are served on",
+                        strerror(errno));
 }
 
 void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_problems_t *problems)
@@ -80,7 +134,7 @@ void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_proble
         if (!config->vhost || !path)
             continue;
         if (!apr_hash_get(numbers, path, APR_HASH_KEY_STRING)) {
-            check_rights(path, setting, problems);
+            tell_of_absence(path, setting, problems);
             APR_ARRAY_PUSH(paths, const char *) = path;
             apr_hash_set(numbers, path, APR_HASH_KEY_STRING, apr_pmemdup(pool, &paths->nelts, sizeof(int)));
         }
@@ -109,16 +163,59 @@ static const sl_directory_staple_t *staples_wanted(apr_pool_t *pool, server_rec 
     return wanted;
 }
 
+static void give_up(kept_t *kept)
+{
+    if (!kept->board)
+        return;
+    sl_directory_board_free(kept->board);
+    apr_pool_destroy(kept->pool);
+    memset(kept, 0, sizeof(*kept));
+}
+
+static apr_status_t make_kept(kept_t *kept, int slots, const char *lines, sl_problem_t *why)
+{
+    apr_status_t rv;
+
+    give_up(kept);
+    apr_pool_create(&kept->pool, ap_pglobal);
+    rv = sl_directory_board_make(&kept->board, kept->pool, slots, why);
+    if (rv != APR_SUCCESS) {
+        apr_pool_destroy(kept->pool);
+        return rv;
+    }
+    sl_directory_board_stay(kept->board, kept->pool);
+    kept->slots = slots;
+    kept->paths = apr_pstrdup(kept->pool, lines);
+    return APR_SUCCESS;
+}
+
+/* That of the configuration before, if it had the same directories and as many places. Where nothing is followed a
+ * restart begins anew. */
+static apr_status_t find_board(apr_pool_t *pool, int slots, int is_followed, sl_problem_t *why)
+{
+    const char *lines = apr_array_pstrcat(pool, paths, '\n');
+    kept_t *kept = find_kept();
+    apr_status_t rv = APR_SUCCESS;
+
+    if (!kept->board || !is_followed || kept->slots != slots || strcmp(kept->paths, lines))
+        rv = make_kept(kept, slots, lines, why);
+    board = kept->board;
+    return rv;
+}
+
 apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
 {
     const sl_settings_t *settings = sl_config_of_server(main_server)->settings;
     apr_int64_t slots = SLOTS_FOR_READY * (apr_int64_t)sl_settings_number(settings, SL_IDENTITY_CACHE);
     apr_status_t rv;
 
-    if (!paths || !paths->nelts)
+    if (!paths || !paths->nelts) {
+        give_up(find_kept());
         return APR_SUCCESS;
+    }
     ready_most = (int)sl_settings_number(settings, SL_IDENTITY_CACHE);
-    rv = sl_directory_board_make(&board, pool, (int)(slots < MOST_SLOTS ? slots : MOST_SLOTS), why);
+    rv = find_board(pool, (int)(slots < MOST_SLOTS ? slots : MOST_SLOTS), sl_settings_number(settings, SL_RELOAD) != 0,
+                    why);
     if (rv != APR_SUCCESS)
         return rv;
     apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);

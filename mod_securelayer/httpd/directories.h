@@ -11,6 +11,10 @@
 
 /* What SecureLayerCertificateDirectory says for a server; NULL: nothing, or off. */
 const sl_setting_t *sl_directories_setting(const sl_settings_t *settings);
+/* Before a host is judged: can its directory be read? Told as an error, unless it was served from before a restart. */
+void sl_directories_check(const sl_settings_t *settings, sl_problems_t *problems);
+/* Did the configuration before this one serve from that directory? Then its names serve on, whatever became of it. */
+int sl_directories_was_served(const char *path);
 /* In the parent, in each pass, when the virtual hosts are made: gives them their directories' numbers. */
 void sl_directories_collect(apr_pool_t *pool, server_rec *main_server, sl_problems_t *problems);
 /* In post_config, not in the rehearsal. */

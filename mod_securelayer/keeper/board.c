@@ -200,6 +200,11 @@ void sl_section_stay(sl_section_t *section, apr_pool_t *pool)
     apr_pool_cleanup_kill(pool, section, unmap);
 }
 
+void sl_section_free(sl_section_t *section)
+{
+    (void)unmap(section);
+}
+
 int sl_section_entries(const sl_section_t *section)
 {
     return section->entries;

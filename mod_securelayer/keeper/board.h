@@ -45,6 +45,8 @@ apr_status_t sl_section_make_large(sl_section_t **section, apr_pool_t *pool, int
 
 /* Keeps the memory until the process ends, and until then after the code was unloaded. `pool`: that of its making. */
 void sl_section_stay(sl_section_t *section, apr_pool_t *pool);
+/* Gives up the memory of a section that stayed, in the process that made it. */
+void sl_section_free(sl_section_t *section);
 
 int sl_section_entries(const sl_section_t *section);
 /* The key of an entry; entries are in the ascending order of their keys. NULL if the section has none. */

@@ -1,9 +1,10 @@
 /* Asked by connections through the host's table (httpd/directories).
  *
  * A look goes through the entries that the name stands for until one has an identity that covers the name. If the board
- * lacks an answer on the way, or has one that may be outdated, the keeper is asked once for all threads that wait for the
- * name, and the look is repeated whenever it has answered somebody. Its questions may be too many for a moment, after a
- * restart for one: then it is asked a little later. An outdated identity is better than none, and not waited for as long. */
+ * lacks an answer on the way, or has one that may be outdated, the keeper is asked, once for all threads that wait for
+ * the name, and the look is repeated whenever it has answered somebody. Its questions may be too many for a moment,
+ * after a restart for one: then it is asked a little later. An outdated identity is better than none, and not waited
+ * for as long. */
 #include "keeper/directory.h"
 
 #include "keeper/directory_bundle.h"

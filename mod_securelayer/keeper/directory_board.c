@@ -79,6 +79,18 @@ static apr_status_t clean_up(void *baton)
     return APR_SUCCESS;
 }
 
+void sl_directory_board_stay(sl_directory_board_t *board, apr_pool_t *pool)
+{
+    sl_section_stay(board->section, pool);
+    apr_pool_cleanup_kill(pool, board, clean_up);
+}
+
+void sl_directory_board_free(sl_directory_board_t *board)
+{
+    (void)clean_up(board);
+    sl_section_free(board->section);
+}
+
 static apr_status_t make_sockets(sl_directory_board_t *board, sl_problem_t *why)
 {
     int pair[2];

@@ -54,6 +54,11 @@ apr_status_t sl_directory_board_make(sl_directory_board_t **board, apr_pool_t *p
 /* Where the identities are. */
 sl_section_t *sl_directory_board_section(const sl_directory_board_t *board);
 
+/* Keeps it until the process ends, and until then after the code was unloaded. `pool`: that of its making. */
+void sl_directory_board_stay(sl_directory_board_t *board, apr_pool_t *pool);
+/* Gives up the memory and sockets of one that stayed. */
+void sl_directory_board_free(sl_directory_board_t *board);
+
 /* ---- in any process ---- */
 
 int sl_directory_board_slots(const sl_directory_board_t *board);

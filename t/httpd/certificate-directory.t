@@ -378,8 +378,16 @@ comes('never-asked.test', made('never-asked.test', 'one'), 'once it answers agai
 
 # ---- restarts ----
 
+rename $dir, "$dir.away" or die $!;
+$httpd->mark;
+ok($httpd->restart, 'a graceful restart while the directory is away') or BAIL_OUT($httpd->new_log);
+like($httpd->new_log, qr/\[ssl:warn\] .*SL0196: \S+:\d+: SecureLayerCertificateDirectory: \Q$dir\E: the directory can't be read: No such file/, '... says so');
+gets('a.test', $a[4], '... names are served on');
+rename "$dir.away", $dir or die $!;
 ok($httpd->restart, 'a graceful restart');
-gets('a.test', $a[4], '... keeps the names');
+kill 'STOP', $httpd->helper('keeper');
+gets('a.test', $a[4], '... keeps the names, and nobody has to be asked for them');
+kill 'CONT', $httpd->helper('keeper');
 put_one('a.test', $a[0]);
 comes('a.test', $a[0], '... and follows changes');
 $httpd->config("SecureLayerReload off\n");

@@ -20,25 +20,35 @@ typedef struct check_t {
     sl_problem_t *why;
 } check_t;
 
-static apr_status_t refuse(const check_t *check, const char *advice, const char *reason)
+static apr_status_t refuse(const sl_identity_t *fresh, sl_problem_t *why, const char *advice, const char *reason)
 {
-    check->why->origin = *check->origin;
-    sl_problem_set(check->why, APR_EINVAL, check->fresh->origin, "%s", reason);
-    sl_problem_advise(check->why, "%s", advice);
+    sl_problem_set(why, APR_EINVAL, fresh->origin, "%s", reason);
+    sl_problem_advise(why, "%s", advice);
     return APR_EINVAL;
 }
 
-static apr_status_t check_dates(const check_t *check)
+apr_status_t sl_replacement_check_dates(const sl_identity_t *fresh, apr_int64_t now, apr_pool_t *pool,
+                                        sl_problem_t *why)
 {
-    if (check->fresh->not_after < check->now)
-        return refuse(check, "Renew it",
-                      apr_psprintf(check->pool, "the certificate expired on %s",
-                                   sl_cert_text_not_after(check->pool, check->fresh->leaf)));
-    if (check->fresh->not_before > check->now + CLOCK_SKEW)
-        return refuse(check, "Check the clock of this machine, or put it there later",
-                      apr_psprintf(check->pool, "the certificate is not valid before %s",
-                                   sl_cert_text_not_before(check->pool, check->fresh->leaf)));
+    if (fresh->not_after < now)
+        return refuse(fresh, why, "Renew it",
+                      apr_psprintf(pool, "the certificate expired on %s", sl_cert_text_not_after(pool, fresh->leaf)));
+    if (fresh->not_before > now + CLOCK_SKEW)
+        return refuse(
+            fresh, why, "Check the clock of this machine, or put it there later",
+            apr_psprintf(pool, "the certificate is not valid before %s", sl_cert_text_not_before(pool, fresh->leaf)));
     return APR_SUCCESS;
+}
+
+apr_status_t sl_replacement_check_strength(const sl_identity_t *old, const sl_identity_t *fresh, apr_pool_t *pool,
+                                           sl_problem_t *why)
+{
+    const char *weak = sl_identity_weakness(fresh, pool);
+
+    if (!weak || (old && sl_identity_weakness(old, pool)))
+        return APR_SUCCESS;
+    return refuse(fresh, why, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
+                  weak);
 }
 
 /* A host may have names that its certificate is not meant for, but not only such ones. */
@@ -60,7 +70,7 @@ static apr_status_t check_first_names(const check_t *check)
     }
     if (!missed)
         return APR_SUCCESS;
-    return refuse(check, "Get a certificate for that name, or restart httpd if this is wanted",
+    return refuse(check->fresh, check->why, "Get a certificate for that name, or restart httpd if this is wanted",
                   apr_psprintf(check->pool, "the certificate does not cover %s%s", missed,
                                others ? ", nor any other name of its hosts" : ""));
 }
@@ -77,29 +87,23 @@ static apr_status_t check_names(const check_t *check)
             sl_identity_covers(check->fresh, host))
             continue;
         return refuse(
-            check, "Get a certificate for that name too, or stop and start httpd if this is wanted",
+            check->fresh, check->why, "Get a certificate for that name too, or stop and start httpd if this is wanted",
             apr_psprintf(check->pool, "the certificate does not cover %s, which the one before covers", host));
     }
     return APR_SUCCESS;
 }
 
-static apr_status_t check_strength(const check_t *check)
-{
-    const char *weak = sl_identity_weakness(check->fresh, check->pool);
-
-    if (!weak || (check->old && sl_identity_weakness(check->old, check->pool)))
-        return APR_SUCCESS;
-    return refuse(check, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with SHA-256",
-                  weak);
-}
-
 static apr_status_t check_all(const check_t *check)
 {
-    apr_status_t rv = check_dates(check);
+    apr_status_t rv = sl_replacement_check_dates(check->fresh, check->now, check->pool, check->why);
 
     if (rv == APR_SUCCESS)
         rv = check_names(check);
-    return rv == APR_SUCCESS ? check_strength(check) : rv;
+    if (rv == APR_SUCCESS)
+        rv = sl_replacement_check_strength(check->old, check->fresh, check->pool, check->why);
+    if (rv != APR_SUCCESS)
+        check->why->origin = *check->origin;
+    return rv;
 }
 
 apr_status_t sl_replacement_check(const sl_identity_t *old, const sl_identity_t *fresh, const apr_array_header_t *names,

@@ -23,4 +23,10 @@ apr_status_t sl_replacement_check_first(const sl_identity_t *fresh, const apr_ar
                                         const sl_origin_t *origin, apr_pool_t *pool, sl_problem_t *why)
     __attribute__((warn_unused_result));
 
+/* Parts of it, for who has rules of its own about names. They leave the origin in `why` alone. `old` may be NULL. */
+apr_status_t sl_replacement_check_dates(const sl_identity_t *fresh, apr_int64_t now, apr_pool_t *pool,
+                                        sl_problem_t *why) __attribute__((warn_unused_result));
+apr_status_t sl_replacement_check_strength(const sl_identity_t *old, const sl_identity_t *fresh, apr_pool_t *pool,
+                                           sl_problem_t *why) __attribute__((warn_unused_result));
+
 #endif

@@ -2,8 +2,8 @@
 #include "keeper/directory_files.h"
 
 #include "base/bytes.h"
-#include "crypto/cert_text.h"
 #include "identity/loader.h"
+#include "identity/replacement.h"
 #include "keeper/directory_names.h"
 #include "keeper/watch.h"
 
@@ -11,8 +11,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
-
-#define CLOCK_SKEW 300 /* seconds that a certificate may be from the future */
 
 /* What the names of an entry's files end in. As HAProxy has it for files; certbot has a directory for each lineage. */
 static const struct {
@@ -163,23 +161,6 @@ apr_time_t sl_directory_files_changed(apr_pool_t *pool, const char *directory, c
     return last;
 }
 
-static apr_status_t check_dates(const sl_identity_t *identity, apr_int64_t now, apr_pool_t *scratch, sl_problem_t *why)
-{
-    if (identity->not_after < now) {
-        sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate expired on %s",
-                       sl_cert_text_not_after(scratch, identity->leaf));
-        sl_problem_advise(why, "Renew it");
-        return APR_EINVAL;
-    }
-    if (identity->not_before > now + CLOCK_SKEW) {
-        sl_problem_set(why, APR_EINVAL, identity->origin, "the certificate is not valid before %s",
-                       sl_cert_text_not_before(scratch, identity->leaf));
-        sl_problem_advise(why, "Check the clock of this machine, or put it there later");
-        return APR_EINVAL;
-    }
-    return APR_SUCCESS;
-}
-
 static apr_status_t check_key_type(const sl_identity_t *identity, const char *wanted, sl_problem_t *why)
 {
     const char *type = sl_identity_key_type(identity);
@@ -211,7 +192,7 @@ apr_status_t sl_directory_file_load(sl_identity_t **identity, const sl_directory
     apr_status_t rv = sl_loader_load(identity, &source, NULL, NULL, scratch, warnings, why);
 
     if (rv == APR_SUCCESS)
-        rv = check_dates(*identity, now, scratch, why);
+        rv = sl_replacement_check_dates(*identity, now, scratch, why);
     if (rv == APR_SUCCESS)
         rv = check_key_type(*identity, file->key_type, why);
     if (rv != APR_SUCCESS) {

@@ -2,6 +2,8 @@
  * Called by keeper/directory_answer. */
 #include "keeper/directory_load.h"
 
+#include "identity/replacement.h"
+
 #include <apr_strings.h>
 #include <string.h>
 
@@ -42,14 +44,8 @@ static sl_identity_t *one_before(const question_t *q, const sl_directory_bundle_
 
 static int is_as_good(const question_t *q, const sl_identity_t *old, const sl_identity_t *fresh, sl_problem_t *why)
 {
-    const char *weak = sl_identity_weakness(fresh, q->work->scratch);
-
-    if (weak && !sl_identity_weakness(old, q->work->scratch)) {
-        sl_problem_set(why, APR_EINVAL, fresh->origin, "%s", weak);
-        sl_problem_advise(why, "Make a new key of at least 2048 bits (RSA) or on P-256, and have it signed with "
-                               "SHA-256");
+    if (sl_replacement_check_strength(old, fresh, q->work->scratch, why) != APR_SUCCESS)
         return 0;
-    }
     if (sl_directory_covers_all(old, q->entry) && !sl_directory_covers_all(fresh, q->entry)) {
         sl_problem_set(why, APR_EINVAL, fresh->origin, "the certificate does not cover %s, which the one before covers",
                        q->entry);

@@ -148,8 +148,7 @@ static void *APR_THREAD_FUNC live(apr_thread_t *thread, void *baton)
     sigfillset(&all); /* signals are the loop's */
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     apr_pool_create(&scratch, work->shelf.pool);
-    if (work->look)
-        sl_staple_sweep(&work->shelf, scratch);
+    sl_staple_sweep(&work->shelf, scratch);
     while (!work->shelf.stop) {
         sl_staple_t *staple;
 

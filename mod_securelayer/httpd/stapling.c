@@ -28,6 +28,7 @@
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
 #include "httpd/socache_store.h"
+#include "httpd/staples_kept.h"
 #include "keeper/directory_staples.h"
 
 APLOG_USE_MODULE(sl);
@@ -419,6 +420,9 @@ static apr_status_t start_hosts(apr_pool_t *pool, const char *directory, sl_prob
     shelf.section = board->staples;
     shelf.states = board->staple_states;
     shelf.directory = directory;
+    for (int i = 0; i < staples->nelts; i++)
+        sl_staples_kept_give(&shelf, APR_ARRAY_IDX(staples, i, sl_staple_t *));
+    sl_staples_kept_watch(pool);
     sl_keeper_hooks_add(pool, SL_COURIER, sl_staple_job_make(pool, &shelf, staples, board->identities));
     return APR_SUCCESS;
 }
@@ -470,15 +474,15 @@ static apr_status_t start_directories(apr_pool_t *pool, const apr_array_header_t
 apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)
 {
     const apr_array_header_t *rules = directory_rules(pool, main_server);
-    const char *directory;
+    const char *directory = NULL;
     apr_status_t rv = APR_SUCCESS;
 
     sl_keeper_hooks_board()->directory_staples = NULL;
-    if (!staples->nelts && !rules)
-        return APR_SUCCESS;
-    directory = state_directory(pool, main_server);
+    if (staples->nelts || rules)
+        directory = state_directory(pool, main_server);
     if (staples->nelts)
         rv = start_hosts(pool, directory, why);
+    sl_staples_kept_forget();
     if (rv == APR_SUCCESS && rules)
         rv = start_directories(pool, rules, directory, why);
     return rv;

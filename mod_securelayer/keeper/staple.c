@@ -20,7 +20,6 @@
 
 #define FIRST_PAUSE 5
 #define SWEPT_AFTER (200 * 86400) /* seconds: no answer lives as long without being fetched anew */
-#define HEAD (8 + SL_BOARD_KEY_SIZE) /* of an entry */
 
 /* ---- when ---- */
 
@@ -63,8 +62,8 @@ static apr_status_t publish(const sl_staple_shelf_t *shelf, sl_staple_t *staple,
         return APR_ENOSPC;
     memcpy(entry, &until, sizeof(until));
     memcpy(entry + sizeof(until), staple->key, sizeof(staple->key));
-    memcpy(entry + HEAD, bytes, length);
-    return sl_section_publish(shelf->section, staple->entry, entry, HEAD + length);
+    memcpy(entry + SL_STAPLE_HEAD, bytes, length);
+    return sl_section_publish(shelf->section, staple->entry, entry, SL_STAPLE_HEAD + length);
 }
 
 apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned char *key, apr_int64_t now,
@@ -74,13 +73,13 @@ apr_size_t sl_staple_read(const sl_section_t *section, int entry, const unsigned
     apr_size_t length = sl_section_read(section, entry, bytes, sizeof(bytes), NULL);
     apr_int64_t until;
 
-    if (length <= HEAD || memcmp(bytes + sizeof(until), key, SL_BOARD_KEY_SIZE))
+    if (length <= SL_STAPLE_HEAD || memcmp(bytes + sizeof(until), key, SL_BOARD_KEY_SIZE))
         return 0;
     memcpy(&until, bytes, sizeof(until));
     if (until <= now)
         return 0;
-    memcpy(answer, bytes + HEAD, length - HEAD);
-    return length - HEAD;
+    memcpy(answer, bytes + SL_STAPLE_HEAD, length - SL_STAPLE_HEAD);
+    return length - SL_STAPLE_HEAD;
 }
 
 /* ---- what is told ---- */
@@ -259,6 +258,27 @@ void sl_staple_recall(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t 
         return;
     plan(staple, answer.this_update, end_of(staple, &answer));
     note_answer(shelf, staple, &answer);
+}
+
+const unsigned char *sl_staple_entry_key(const unsigned char *entry)
+{
+    return entry + sizeof(apr_int64_t);
+}
+
+void sl_staple_carry_on(const sl_staple_shelf_t *shelf, sl_staple_t *staple, const unsigned char *entry,
+                        apr_size_t length, const sl_staple_state_t *state)
+{
+    apr_int64_t until;
+
+    if (length <= SL_STAPLE_HEAD || memcmp(sl_staple_entry_key(entry), staple->key, sizeof(staple->key)) != 0)
+        return;
+    memcpy(&until, entry, sizeof(until));
+    if (until <= apr_time_sec(apr_time_now()) || state->until != until) /* what is no answer has no end of its own */
+        return;
+    if (sl_section_publish(shelf->section, staple->entry, entry, length) != APR_SUCCESS)
+        return;
+    plan(staple, state->since, until);
+    put_state(shelf, staple, state);
 }
 
 static void say(const sl_staple_shelf_t *shelf, sl_say_t level, const char *line)

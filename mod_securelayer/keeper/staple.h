@@ -15,7 +15,8 @@
 #include <apr_hash.h>
 #include <openssl/x509.h>
 
-#define SL_STAPLE_ENTRY_SIZE (8 + SL_BOARD_KEY_SIZE + SL_STAPLE_SIZE_MAX) /* its end, whom it is about, the answer */
+#define SL_STAPLE_HEAD (8 + SL_BOARD_KEY_SIZE) /* of an entry: its end, whom it is about */
+#define SL_STAPLE_ENTRY_SIZE (SL_STAPLE_HEAD + SL_STAPLE_SIZE_MAX) /* and the answer */
 
 /* One certificate. Certificates and text are borrowed and live as long as the job, unless another one takes its
  * place. */
@@ -74,6 +75,11 @@ void sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_iden
 void sl_staple_sweep(const sl_staple_shelf_t *shelf, apr_pool_t *scratch);
 /* Publishes what was kept in a file and is still to be believed. In the parent too. */
 void sl_staple_recall(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *scratch);
+/* Publishes what another board had for the same certificate, if it is an answer that is good yet. In the parent. */
+void sl_staple_carry_on(const sl_staple_shelf_t *shelf, sl_staple_t *staple, const unsigned char *entry,
+                        apr_size_t length, const sl_staple_state_t *state);
+/* Whom an entry of the section is about, which is longer than SL_STAPLE_HEAD: SL_BOARD_KEY_SIZE bytes. */
+const unsigned char *sl_staple_entry_key(const unsigned char *entry);
 
 /* Any process: what to staple for the certificate with that key at `now` (seconds since 1970) into `answer`
  * (SL_STAPLE_SIZE_MAX bytes). Its length; 0: nothing. */

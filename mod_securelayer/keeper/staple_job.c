@@ -240,7 +240,7 @@ sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, a
     for (int i = 0; shelf->directory && i < staples->nelts; i++) {
         sl_staple_t *staple = APR_ARRAY_IDX(staples, i, sl_staple_t *);
 
-        if (staple->cert)
+        if (staple->cert && !staple->until)
             sl_staple_recall(&work->shelf, staple, scratch);
         apr_pool_clear(scratch);
     }

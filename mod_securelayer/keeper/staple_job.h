@@ -11,7 +11,7 @@
  *
  * `staples` (of sl_staple_t *) are all there is; `identities`: the board's, NULL if none change: when it has a newer
  * version of a certificate's identity, that one takes its place. Made in the parent, which publishes what was kept in
- * files. `shelf` is copied, the rest lives as long as the job. */
+ * files for those that have no answer yet. `shelf` is copied, the rest lives as long as the job. */
 sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples,
                              const sl_section_t *identities);
 

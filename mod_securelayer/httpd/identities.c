@@ -41,7 +41,7 @@ static apr_status_t forget(void *made)
 
 sl_identity_cache_t *sl_identities_cache(void)
 {
-    static const char key[] = "securelayer identity cache 4"; /* the last figure: of the records' layout */
+    static const char key[] = "securelayer identity cache 5"; /* the last figure: of the records' layout */
     void *cache = NULL;
 
     apr_pool_userdata_get(&cache, key, ap_pglobal);

@@ -42,6 +42,7 @@ struct sl_identity_cache_t {
     sl_cached_t *buckets[BUCKETS]; /* by paths; the newest first */
     int read, known;               /* since the last sweep */
     int records;
+    int older; /* of those, how many have a newer one of the same paths; may be counted too high until the sweep */
 };
 
 typedef struct paths_t {
@@ -191,6 +192,7 @@ static sl_cached_t *keep(sl_identity_cache_t *cache, const paths_t *paths, apr_u
 {
     sl_cached_t **bucket = bucket_of(cache, paths), *cached = keep_zeroed(sizeof(*cached));
 
+    cache->older += next_of(*bucket, paths) != NULL;
     memcpy(cached->paths, paths->digest, sizeof(cached->paths));
     cached->stamp = stamp;
     cached->stored = stored;
@@ -326,10 +328,13 @@ const sl_stored_t *sl_identity_cache_last(sl_identity_cache_t *cache, const sl_s
 const sl_stored_t *sl_identity_cache_before(sl_identity_cache_t *cache, const sl_source_t *source, apr_uint64_t stamp,
                                             const sl_stored_t *fresh, apr_pool_t *scratch)
 {
-    paths_t paths = paths_of(source, scratch);
-    sl_cached_t *cached = next_of(*bucket_of(cache, &paths), &paths);
+    paths_t paths;
+    sl_cached_t *cached;
 
-    for (; cached; cached = next_of(cached->next, &paths)) {
+    if (!cache->older) /* asked for each host */
+        return NULL;
+    paths = paths_of(source, scratch);
+    for (cached = next_of(*bucket_of(cache, &paths), &paths); cached; cached = next_of(cached->next, &paths)) {
         if (cached->offered && cached->stamp == stamp)
             return NULL;
     }
@@ -475,9 +480,22 @@ void sl_identity_cache_count(const sl_identity_cache_t *cache, int *read, int *k
     *known = cache->known;
 }
 
+static int count_older(const sl_cached_t *first)
+{
+    int count = 0;
+
+    for (; first; first = first->next) {
+        paths_t paths;
+
+        memcpy(paths.digest, first->paths, sizeof(paths.digest));
+        count += next_of(first->next, &paths) != NULL;
+    }
+    return count;
+}
+
 void sl_identity_cache_sweep(sl_identity_cache_t *cache)
 {
-    cache->read = cache->known = 0;
+    cache->read = cache->known = cache->older = 0;
     for (int i = 0; i < BUCKETS; i++) {
         sl_cached_t **at = &cache->buckets[i];
 
@@ -492,6 +510,7 @@ void sl_identity_cache_sweep(sl_identity_cache_t *cache)
             *at = cached->next;
             drop(cache, cached);
         }
+        cache->older += count_older(cache->buckets[i]);
     }
     if (!cache->records) {
         sl_vault_free(cache->vault);

@@ -17,6 +17,7 @@
 #include "httpd/module_config.h"
 #include "keeper/directory.h"
 #include "keeper/directory_job.h"
+#include "keeper/directory_refusals.h"
 
 APLOG_USE_MODULE(sl);
 
@@ -147,6 +148,11 @@ const sl_directory_board_t *sl_directories_board(void)
     return board;
 }
 
+const char *sl_directories_path(int number)
+{
+    return paths && number >= 0 && number < paths->nelts ? APR_ARRAY_IDX(paths, number, const char *) : "";
+}
+
 /* By number: what the hosts want that have it. */
 static const sl_directory_staple_t *staples_wanted(apr_pool_t *pool, server_rec *main_server)
 {
@@ -220,10 +226,14 @@ apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_
         return rv;
     apr_pool_cleanup_register(pool, NULL, forget, apr_pool_cleanup_null);
     sl_keeper_hooks_board()->directories = sl_directory_board_section(board);
+    rv = sl_directory_refusals_make(&sl_keeper_hooks_board()->directory_refusals, pool, why);
+    if (rv != APR_SUCCESS)
+        return rv;
     directory = sl_directory_make(pool, board);
     sl_keeper_hooks_add(pool, SL_KEEPER,
                         sl_directory_job_make(pool, board, paths, staples_wanted(pool, main_server),
-                                              (int)sl_settings_number(settings, SL_RELOAD)));
+                                              (int)sl_settings_number(settings, SL_RELOAD),
+                                              sl_keeper_hooks_board()->directory_refusals));
     return APR_SUCCESS;
 }
 

@@ -23,6 +23,8 @@ apr_status_t sl_directories_start(apr_pool_t *pool, server_rec *main_server, sl_
 
 /* After that; NULL: there is no directory. */
 const sl_directory_board_t *sl_directories_board(void);
+/* Of the directory with that number; "" if there is none. */
+const char *sl_directories_path(int number);
 
 /* In a child, any thread: as conn/host's find_identity. */
 sl_identity_t *sl_directories_find(conn_rec *c, const sl_vhost_t *vhost, const char *name, const char **trouble);

@@ -9,7 +9,7 @@
 
 #include "httpd/counters.h"
 #include "httpd/helper_health.h"
-#include "httpd/survey.h"
+#include "httpd/survey_directories.h"
 #include "httpd/tickets.h"
 
 static void send_head(request_rec *r, const char *name, const char *type, const char *unit, const char *help)
@@ -72,18 +72,19 @@ static void send_times(request_rec *r)
 
 /* ---- certificates and files ---- */
 
-static void send_expiry(request_rec *r, const sl_survey_t *survey)
+/* `what`: "certificate", or "directory_certificate" */
+static void send_dates(request_rec *r, const char *what, const char *whose, const sl_survey_dates_t *dates)
 {
-    send_head(r, "securelayer_certificate_states", "gauge", NULL, "Certificates, by their dates.");
+    const char *name = apr_psprintf(r->pool, "securelayer_%s_states", what);
+
+    send_head(r, name, "gauge", NULL, apr_psprintf(r->pool, "Certificates%s, by their dates.", whose));
     for (int i = 0; i < SL_TERMS; i++)
-        send_labelled(r, "securelayer_certificate_states", "state", sl_term_word((sl_term_t)i), survey->terms[i]);
-    send_head(r, "securelayer_certificates_expiring", "gauge", NULL,
-              "Certificates that end within so many days; 0: that have ended.");
+        send_labelled(r, name, "state", sl_term_word((sl_term_t)i), dates->terms[i]);
+    name = apr_psprintf(r->pool, "securelayer_%ss_expiring", what);
+    send_head(r, name, "gauge", NULL,
+              apr_psprintf(r->pool, "Certificates%s that end within so many days; 0: that have ended.", whose));
     for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
-        ap_rprintf(r, "securelayer_certificates_expiring{days=\"%d\"} %d\n", sl_expiry_days[i], survey->within[i]);
-    if (survey->first_expiry)
-        send_seconds(r, "securelayer_first_expiry_seconds", "When the first certificate expires, since 1970.",
-                     survey->first_expiry);
+        ap_rprintf(r, "%s{days=\"%d\"} %d\n", name, sl_expiry_days[i], dates->within[i]);
 }
 
 static void send_staples(request_rec *r, const sl_survey_t *survey)
@@ -100,9 +101,12 @@ static void send_certificates(request_rec *r)
     sl_survey_t survey;
 
     sl_survey_make(&survey, apr_time_sec(r->request_time));
-    send_gauge(r, "securelayer_certificates", "Certificates in service.", survey.certificates);
+    send_gauge(r, "securelayer_certificates", "Certificates in service.", survey.dates.certificates);
     send_gauge(r, "securelayer_certificates_refused", "Certificates whose newer files were refused.", survey.refused);
-    send_expiry(r, &survey);
+    send_dates(r, "certificate", "", &survey.dates);
+    if (survey.dates.first_expiry)
+        send_seconds(r, "securelayer_first_expiry_seconds", "When the first certificate expires, since 1970.",
+                     survey.dates.first_expiry);
     send_staples(r, &survey);
     send_gauge(r, "securelayer_hosts_left_out", "Virtual hosts that are left out for what is wrong with them.",
                survey.left_out);
@@ -127,6 +131,7 @@ static void send_ticket_keys(request_rec *r)
 static void send_directories(request_rec *r)
 {
     sl_survey_figure_t figures[SL_DIRECTORY_FIGURES];
+    sl_survey_entries_t *entries = apr_palloc(r->pool, sizeof(*entries));
 
     if (!sl_survey_directories(figures))
         return;
@@ -136,6 +141,15 @@ static void send_directories(request_rec *r)
         send_head(r, name, figures[i].is_total ? "counter" : "gauge", NULL, figures[i].words);
         ap_rprintf(r, "%s%s %" APR_UINT64_T_FMT "\n", name, figures[i].is_total ? "_total" : "", figures[i].value);
     }
+    send_gauge(r, "securelayer_directory_refusals", "Names in directories whose files can't be used at this moment.",
+               sl_survey_refusals_count());
+    sl_survey_entries(entries, NULL, apr_time_sec(r->request_time));
+    send_gauge(r, "securelayer_directory_certificates", "Certificates of directories at hand, of all key types.",
+               entries->dates.certificates);
+    send_dates(r, "directory_certificate", " of directories", &entries->dates);
+    if (entries->dates.first_expiry)
+        send_seconds(r, "securelayer_directory_first_expiry_seconds",
+                     "When the first certificate of directories expires, since 1970.", entries->dates.first_expiry);
 }
 
 /* ---- processes ---- */

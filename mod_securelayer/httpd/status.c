@@ -38,10 +38,11 @@ static void show_certificates(const block_t *block)
     sl_survey_t survey;
 
     sl_survey_make(&survey, apr_time_sec(block->r->request_time));
-    show_number(block, "TLSCertificates", "Certificates", (apr_uint64_t)survey.certificates);
-    show_number(block, "TLSCertificatesExpired", "... expired", (apr_uint64_t)survey.within[0]);
-    if (survey.first_expiry)
-        show(block, "TLSFirstExpiry", "The first one expires", sl_survey_time(block->r->pool, survey.first_expiry));
+    show_number(block, "TLSCertificates", "Certificates", (apr_uint64_t)survey.dates.certificates);
+    show_number(block, "TLSCertificatesExpired", "... expired", (apr_uint64_t)survey.dates.within[0]);
+    if (survey.dates.first_expiry)
+        show(block, "TLSFirstExpiry", "The first one expires",
+             sl_survey_time(block->r->pool, survey.dates.first_expiry));
     show_number(block, "TLSHostsLeftOut", "Virtual hosts that are left out", (apr_uint64_t)survey.left_out);
     show_number(block, "TLSFilesRefused", "Changed files that were refused", (apr_uint64_t)survey.files_refused);
 }

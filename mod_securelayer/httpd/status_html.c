@@ -10,8 +10,9 @@
 
 #include "httpd/broken_hosts.h"
 #include "httpd/counters.h"
+#include "httpd/directories.h"
 #include "httpd/helper_health.h"
-#include "httpd/survey.h"
+#include "httpd/survey_directories.h"
 #include "httpd/tickets.h"
 
 #define ROWS 50
@@ -25,6 +26,8 @@ typedef struct view_t {
     const char *filter; /* "": none */
     int page;           /* from 0 */
     sl_survey_t survey;
+    sl_survey_entries_t *entries;      /* of certificate directories */
+    sl_directory_refusals_t *refusals; /* likewise */
     apr_array_header_t *children;
 } view_t;
 
@@ -179,25 +182,35 @@ static void send_tile(const view_t *view, mood_t mood, const char *title, const 
                title, value, below);
 }
 
+static void send_refused_tile(const view_t *view)
+{
+    int refused = view->survey.files_refused + view->refusals->all;
+    int looks = view->survey.is_reloading || sl_directories_board();
+
+    send_tile(view,
+              refused ? BAD
+              : looks ? FINE
+                      : IDLE,
+              "Refused changes", number(view, (apr_uint64_t)refused),
+              refused ? "&#x2717; see below"
+              : looks ? "&#x2713; all files are in order"
+                      : "reloading is off");
+}
+
 static void send_certificate_tiles(const view_t *view)
 {
-    const sl_survey_t *survey = &view->survey;
-    int expired = survey->terms[SL_TERM_EXPIRED], soon = survey->terms[SL_TERM_SOON];
+    const sl_survey_dates_t *hosts = &view->survey.dates, *others = &view->entries->dates;
+    int expired = hosts->terms[SL_TERM_EXPIRED] + others->terms[SL_TERM_EXPIRED];
+    int soon = hosts->terms[SL_TERM_SOON] + others->terms[SL_TERM_SOON];
     mood_t mood = expired ? BAD : soon ? MIND : FINE;
-    apr_int64_t left = survey->first_expiry - view->now;
+    int is_others = others->first_expiry && (!hosts->first_expiry || others->first_expiry < hosts->first_expiry);
+    apr_int64_t first = is_others ? others->first_expiry : hosts->first_expiry, left = first - view->now;
 
-    send_tile(view, mood, "Certificates", number(view, (apr_uint64_t)survey->certificates),
+    send_tile(view, mood, "Certificates", number(view, (apr_uint64_t)(hosts->certificates + others->certificates)),
               apr_psprintf(view->r->pool, "%s %d expired, %d near their end", mood_signs[mood], expired, soon));
-    if (survey->first_expiry)
-        send_tile(view, mood, "Next expiry", left < 0 ? "past" : span(view, left), day(view, survey->first_expiry));
-    send_tile(view,
-              survey->files_refused  ? BAD
-              : survey->is_reloading ? FINE
-                                     : IDLE,
-              "Refused changes", number(view, (apr_uint64_t)survey->files_refused),
-              survey->files_refused  ? "&#x2717; see below"
-              : survey->is_reloading ? "&#x2713; all files are in order"
-                                     : "reloading is off");
+    if (first)
+        send_tile(view, mood, "Next expiry", left < 0 ? "past" : span(view, left), day(view, first));
+    send_refused_tile(view);
 }
 
 static const char *percent(const view_t *view, apr_uint64_t part, apr_uint64_t all, const char *what)
@@ -264,17 +277,16 @@ static void send_names(const view_t *view, const apr_array_header_t *names)
         ap_rprintf(view->r, " <small>and %d more</small>", names->nelts - NAMES);
 }
 
-static void send_term(const view_t *view, const sl_survey_row_t *row)
+static void send_term(const view_t *view, sl_term_t term, apr_int64_t not_after)
 {
     static const mood_t moods[SL_TERMS] = {FINE, MIND, BAD, MIND};
-    apr_int64_t left = row->reload.not_after - view->now;
-    const char *words = row->term == SL_TERM_EXPIRED
-                            ? apr_pstrcat(view->r->pool, "expired ", ago(view, row->reload.not_after), NULL)
-                        : row->term == SL_TERM_EARLY ? "not yet valid"
-                                                     : apr_pstrcat(view->r->pool, span(view, left), " left", NULL);
+    const char *words = term == SL_TERM_EXPIRED ? apr_pstrcat(view->r->pool, "expired ", ago(view, not_after), NULL)
+                        : term == SL_TERM_EARLY
+                            ? "not yet valid"
+                            : apr_pstrcat(view->r->pool, span(view, not_after - view->now), " left", NULL);
 
-    ap_rprintf(view->r, "<td class=\"left\">%s <small>%s</small></td>", badge(view, moods[row->term], words),
-               day(view, row->reload.not_after));
+    ap_rprintf(view->r, "<td class=\"left\">%s <small>%s</small></td>", badge(view, moods[term], words),
+               day(view, not_after));
 }
 
 static void send_staple(const view_t *view, const sl_survey_row_t *row)
@@ -311,7 +323,7 @@ static void send_row(const view_t *view, int id)
 
     sl_survey_look(view->r->pool, id, view->now, &row);
     ap_rputs("<tr>", view->r);
-    send_term(view, &row);
+    send_term(view, row.term, row.reload.not_after);
     ap_rputs("<td data-is=\"Names\">", view->r);
     send_names(view, row.record->names);
     ap_rprintf(view->r, "</td><td class=\"issuer\" data-is=\"Issuer\">%s</td><td class=\"key\" data-is=\"Key\">%s</td>",
@@ -365,6 +377,70 @@ static void send_certificates(view_t *view)
     if (places->nelts)
         ap_rputs("</table>", view->r);
     send_pages(view, places->nelts);
+    ap_rputs("</section>\n", view->r);
+}
+
+/* ---- certificate directories ---- */
+
+static void send_entry(const view_t *view, const sl_survey_entry_t *entry)
+{
+    const sl_directory_facts_t *facts = &entry->facts;
+
+    ap_rputs("<tr>", view->r);
+    send_term(view, sl_term_of(facts->not_before, facts->not_after, view->now), facts->not_after);
+    ap_rprintf(view->r,
+               "<td data-is=\"Name\">%s</td><td class=\"key\" data-is=\"Key\">%s</td>"
+               "<td class=\"file\" data-is=\"Directory\">%s</td></tr>\n",
+               escape(view, entry->entry), escape(view, facts->key_type),
+               escape(view, sl_directories_path(entry->directory)));
+}
+
+static void send_entries(const view_t *view)
+{
+    const sl_survey_entries_t *entries = view->entries;
+
+    if (!sl_directories_board())
+        return;
+    ap_rprintf(view->r,
+               "<section class=\"card\"><h2>Certificates of directories that are in use</h2>"
+               "<p class=\"none\">%d found%s</p>",
+               entries->matching, entries->matching ? ", the first to expire first" : "");
+    if (entries->count)
+        ap_rputs("<table class=\"flow\"><tr><th>Expiry</th><th>Name</th><th>Key</th><th>Directory</th></tr>\n",
+                 view->r);
+    for (int i = 0; i < entries->count; i++)
+        send_entry(view, &entries->soonest[i]);
+    if (entries->count)
+        ap_rputs("</table>", view->r);
+    if (entries->matching > entries->count)
+        ap_rprintf(view->r, "<p class=\"none\">and %d more that end later</p>", entries->matching - entries->count);
+    ap_rputs("</section>\n", view->r);
+}
+
+static void send_refusal(const view_t *view, const sl_directory_refusal_t *refusal)
+{
+    ap_rprintf(
+        view->r,
+        "<tr><td class=\"file\">%s</td><td data-is=\"Directory\">%s</td><td>%s <small>%s: %s</small></td></tr>\n",
+        *refusal->entry ? escape(view, refusal->entry) : "all of the directory",
+        escape(view, sl_directories_path(refusal->directory)), badge(view, BAD, "refused"),
+        moment(view, refusal->since, ago(view, refusal->since)), escape(view, refusal->reason));
+}
+
+static void send_refusals(const view_t *view)
+{
+    const sl_directory_refusals_t *refusals = view->refusals;
+
+    if (!refusals->count)
+        return;
+    ap_rputs("<section class=\"card\"><h2>Refused in certificate directories</h2><table class=\"flow\"><tr>"
+             "<th>Name</th><th>Directory</th><th>Reason</th></tr>\n",
+             view->r);
+    for (int i = 0; i < refusals->count; i++)
+        send_refusal(view, &refusals->list[i]);
+    ap_rputs("</table>", view->r);
+    if (refusals->all > refusals->count)
+        ap_rprintf(view->r, "<p class=\"none\">and %d more from before</p>", refusals->all - refusals->count);
     ap_rputs("</section>\n", view->r);
 }
 
@@ -633,6 +709,10 @@ int sl_status_html_send(request_rec *r, const char *filter, int page)
     int rv;
 
     sl_survey_make(&view.survey, view.now);
+    view.entries = apr_palloc(r->pool, sizeof(*view.entries));
+    view.refusals = apr_palloc(r->pool, sizeof(*view.refusals));
+    sl_survey_entries(view.entries, filter, view.now);
+    sl_survey_refusals(view.refusals);
     view.children = sl_counters_children(r->pool);
     rv = send_head(&view);
     if (rv != OK)
@@ -644,7 +724,9 @@ int sl_status_html_send(request_rec *r, const char *filter, int page)
     ap_rputs("</div>\n", r);
     send_left_out(&view);
     send_refused(&view);
+    send_refusals(&view);
     send_certificates(&view);
+    send_entries(&view);
     send_handshakes(&view);
     send_others(&view);
     send_processes(&view);

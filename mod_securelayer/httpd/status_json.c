@@ -10,8 +10,9 @@
 
 #include "httpd/broken_hosts.h"
 #include "httpd/counters.h"
+#include "httpd/directories.h"
 #include "httpd/helper_health.h"
-#include "httpd/survey.h"
+#include "httpd/survey_directories.h"
 #include "httpd/tickets.h"
 
 #define MOST_NAMES 100
@@ -115,6 +116,28 @@ static void put_reload(view_t *view, json_t *object, const sl_reload_state_t *st
         put_text(view, reload, "reason", state->reason);
 }
 
+static void put_dates(view_t *view, json_t *object, const sl_survey_dates_t *dates)
+{
+    json_t *states = put_object(view, object, "states");
+    json_t *within = put_object(view, object, "expiring_within_days");
+
+    put_count(view, object, "total", (apr_uint64_t)dates->certificates);
+    put_time(view, object, "first_expiry", dates->first_expiry);
+    for (int i = 0; i < SL_TERMS; i++)
+        put_count(view, states, sl_term_word((sl_term_t)i), (apr_uint64_t)dates->terms[i]);
+    for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
+        put_count(view, within, apr_psprintf(view->r->pool, "%d", sl_expiry_days[i]), (apr_uint64_t)dates->within[i]);
+}
+
+/* Of a certificate. */
+static void put_term(view_t *view, json_t *object, apr_int64_t not_before, apr_int64_t not_after)
+{
+    put_time(view, object, "not_before", not_before);
+    put_time(view, object, "not_after", not_after);
+    put(view, object, "seconds_left", json_integer(not_after - view->now));
+    put_text(view, object, "state", sl_term_word(sl_term_of(not_before, not_after, view->now)));
+}
+
 static json_t *make_certificate(view_t *view, const sl_survey_row_t *row)
 {
     json_t *object = json_object();
@@ -125,10 +148,7 @@ static json_t *make_certificate(view_t *view, const sl_survey_row_t *row)
     put_text(view, object, "key_type", row->key_type);
     put_text(view, object, "serial", row->serial);
     put_text(view, object, "sha256", row->sha256);
-    put_time(view, object, "not_before", row->reload.not_before);
-    put_time(view, object, "not_after", row->reload.not_after);
-    put(view, object, "seconds_left", json_integer(row->reload.not_after - view->now));
-    put_text(view, object, "state", sl_term_word(row->term));
+    put_term(view, object, row->reload.not_before, row->reload.not_after);
     put_staple(view, object, row);
     put_reload(view, object, &row->reload);
     return object;
@@ -151,17 +171,10 @@ static void put_certificates(view_t *view, json_t *root, const sl_survey_t *surv
 {
     const apr_array_header_t *places = sl_survey_find(view->r->pool, filter);
     json_t *object = put_object(view, root, "certificates");
-    json_t *states = put_object(view, object, "states");
-    json_t *within = put_object(view, object, "expiring_within_days");
     json_t *staples = put_object(view, object, "staples");
 
-    put_count(view, object, "total", (apr_uint64_t)survey->certificates);
+    put_dates(view, object, &survey->dates);
     put_count(view, object, "refused", (apr_uint64_t)survey->refused);
-    put_time(view, object, "first_expiry", survey->first_expiry);
-    for (int i = 0; i < SL_TERMS; i++)
-        put_count(view, states, sl_term_word((sl_term_t)i), (apr_uint64_t)survey->terms[i]);
-    for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
-        put_count(view, within, apr_psprintf(view->r->pool, "%d", sl_expiry_days[i]), (apr_uint64_t)survey->within[i]);
     for (int i = 0; i < SL_STAPLING_KINDS; i++)
         put_count(view, staples, sl_stapling_word((sl_stapling_kind_t)i), (apr_uint64_t)survey->staples[i]);
     put_count(view, object, "staples_failing", (apr_uint64_t)survey->staples_failing);
@@ -338,8 +351,55 @@ static void put_helpers(view_t *view, json_t *root)
     }
 }
 
+/* ---- certificate directories ---- */
+
+static void put_entry(view_t *view, json_t *list, const sl_survey_entry_t *entry)
+{
+    json_t *object = json_object();
+
+    put_text(view, object, "name", entry->entry);
+    put_text(view, object, "directory", sl_directories_path(entry->directory));
+    put_text(view, object, "key_type", entry->facts.key_type);
+    put_term(view, object, entry->facts.not_before, entry->facts.not_after);
+    append(view, list, object);
+}
+
+static void put_entries(view_t *view, json_t *directories, const char *filter)
+{
+    json_t *object = put_object(view, directories, "certificates"), *list;
+    sl_survey_entries_t *entries = apr_palloc(view->r->pool, sizeof(*entries));
+
+    sl_survey_entries(entries, filter, view->now);
+    put_dates(view, object, &entries->dates);
+    put_text(view, object, "filter", filter);
+    put_count(view, object, "matching", (apr_uint64_t)entries->matching);
+    list = put_array(view, object, "list");
+    for (int i = 0; i < entries->count; i++)
+        put_entry(view, list, &entries->soonest[i]);
+}
+
+static void put_refusals(view_t *view, json_t *directories)
+{
+    json_t *object = put_object(view, directories, "refusals"), *list;
+    sl_directory_refusals_t *refusals = apr_palloc(view->r->pool, sizeof(*refusals));
+
+    sl_survey_refusals(refusals);
+    put_count(view, object, "total", (apr_uint64_t)refusals->all);
+    list = put_array(view, object, "list");
+    for (int i = 0; i < refusals->count; i++) {
+        const sl_directory_refusal_t *refusal = &refusals->list[i];
+        json_t *entry = json_object();
+
+        put_text(view, entry, "name", *refusal->entry ? refusal->entry : NULL);
+        put_text(view, entry, "directory", sl_directories_path(refusal->directory));
+        put_time(view, entry, "since", refusal->since);
+        put_text(view, entry, "reason", refusal->reason);
+        append(view, list, entry);
+    }
+}
+
 /* An empty object without any. */
-static void put_directories(view_t *view, json_t *root)
+static void put_directories(view_t *view, json_t *root, const char *filter)
 {
     json_t *object = put_object(view, root, "certificate_directories");
     sl_survey_figure_t figures[SL_DIRECTORY_FIGURES];
@@ -348,6 +408,8 @@ static void put_directories(view_t *view, json_t *root)
         return;
     for (int i = 0; i < SL_DIRECTORY_FIGURES; i++)
         put_count(view, object, figures[i].key, figures[i].value);
+    put_refusals(view, object);
+    put_entries(view, object, filter);
 }
 
 /* ---- all of it ---- */
@@ -375,7 +437,7 @@ int sl_status_json_send(request_rec *r, const char *filter, int page, int rows)
     put_counter(&view, root, "tickets", SL_COUNT_TICKET);
     put_counter(&view, root, "session_cache", SL_COUNT_SESSION);
     put_counter(&view, root, "identity_cache", SL_COUNT_IDENTITY);
-    put_directories(&view, root);
+    put_directories(&view, root, filter);
     put_children(&view, root);
     put_helpers(&view, root);
     if (view.failed) {

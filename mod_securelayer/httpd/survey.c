@@ -9,7 +9,6 @@
 
 #include "crypto/cert_text.h"
 #include "httpd/broken_hosts.h"
-#include "httpd/directories.h"
 #include "httpd/reload.h"
 #include "keeper/reload_identity.h"
 
@@ -38,15 +37,25 @@ const char *sl_term_word(sl_term_t term)
     return words[term];
 }
 
-static sl_term_t term_of(const sl_reload_state_t *state, apr_int64_t now)
+sl_term_t sl_term_of(apr_int64_t not_before, apr_int64_t not_after, apr_int64_t now)
 {
-    apr_int64_t third = (state->not_after - state->not_before) / 3, left = state->not_after - now;
+    apr_int64_t third = (not_after - not_before) / 3, left = not_after - now;
 
     if (left < 0)
         return SL_TERM_EXPIRED;
-    if (state->not_before > now)
+    if (not_before > now)
         return SL_TERM_EARLY;
     return left < (third < SOON ? third : SOON) ? SL_TERM_SOON : SL_TERM_VALID;
+}
+
+void sl_survey_add_dates(sl_survey_dates_t *dates, apr_int64_t not_before, apr_int64_t not_after, apr_int64_t now)
+{
+    dates->certificates++;
+    dates->terms[sl_term_of(not_before, not_after, now)]++;
+    if (!dates->first_expiry || not_after < dates->first_expiry)
+        dates->first_expiry = not_after;
+    for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
+        dates->within[i] += not_after - now < (apr_int64_t)sl_expiry_days[i] * DAY;
 }
 
 static void add_certificate(sl_survey_t *survey, int id, apr_int64_t now)
@@ -56,13 +65,8 @@ static void add_certificate(sl_survey_t *survey, int id, apr_int64_t now)
 
     if (!sl_identities_state(id, &state))
         return;
-    survey->certificates++;
-    survey->terms[term_of(&state, now)]++;
+    sl_survey_add_dates(&survey->dates, state.not_before, state.not_after, now);
     survey->refused += state.refused != 0;
-    if (!survey->first_expiry || state.not_after < survey->first_expiry)
-        survey->first_expiry = state.not_after;
-    for (int i = 0; i < SL_EXPIRY_BOUNDS; i++)
-        survey->within[i] += state.not_after - now < (apr_int64_t)sl_expiry_days[i] * DAY;
     survey->staples[sl_stapling_look(id, now, &staple)]++;
     survey->staples_failing += staple.failures != 0;
 }
@@ -145,7 +149,7 @@ void sl_survey_look(apr_pool_t *pool, int id, apr_int64_t now, sl_survey_row_t *
     memset(row, 0, sizeof(*row));
     row->record = sl_identities_record(id);
     (void)sl_identities_state(id, &row->reload);
-    row->term = term_of(&row->reload, now);
+    row->term = sl_term_of(row->reload.not_before, row->reload.not_after, now);
     row->stapling = sl_stapling_look(id, now, &row->staple);
     if (!identity)
         return;
@@ -203,23 +207,4 @@ const char *sl_survey_time(apr_pool_t *pool, apr_int64_t seconds)
         return "";
     return apr_psprintf(pool, "%04d-%02d-%02dT%02d:%02d:%02dZ", at.tm_year + 1900, at.tm_mon + 1, at.tm_mday,
                         at.tm_hour, at.tm_min, at.tm_sec);
-}
-
-/* ---- certificate directories ---- */
-
-int sl_survey_directories(sl_survey_figure_t figures[SL_DIRECTORY_FIGURES])
-{
-    sl_directory_counts_t counts;
-
-    if (!sl_directories_counts(&counts))
-        return 0;
-    figures[0] = (sl_survey_figure_t){"directories", "directories", 0, (apr_uint64_t)counts.directories};
-    figures[1] = (sl_survey_figure_t){"identities", "certificates at hand", 0, (apr_uint64_t)counts.identities};
-    figures[2] = (sl_survey_figure_t){"questions", "questions to the keeper", 1, counts.questions};
-    figures[3] = (sl_survey_figure_t){"loaded", "certificates read", 1, counts.loaded};
-    figures[4] = (sl_survey_figure_t){"not_there", "names that were not there", 1, counts.not_there};
-    figures[5] = (sl_survey_figure_t){"refused", "tries of files that can't be used", 1, counts.refused};
-    figures[6] = (sl_survey_figure_t){"put_off", "names beyond the bound", 1, counts.put_off};
-    figures[7] = (sl_survey_figure_t){"unanswered", "questions without an answer in time", 1, counts.unanswered};
-    return 1;
 }

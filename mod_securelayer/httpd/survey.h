@@ -22,12 +22,22 @@ typedef enum { SL_TERM_VALID, SL_TERM_SOON, SL_TERM_EXPIRED, SL_TERM_EARLY, SL_T
  * "not-yet-valid" */
 const char *sl_term_word(sl_term_t term);
 
-typedef struct sl_survey_t {
+sl_term_t sl_term_of(apr_int64_t not_before, apr_int64_t not_after, apr_int64_t now);
+
+/* Certificates by their dates. */
+typedef struct sl_survey_dates_t {
     int certificates;
-    int terms[SL_TERMS];            /* of those */
-    int refused;                    /* of those, with newer files that were refused */
-    int within[SL_EXPIRY_BOUNDS];   /* of those, that end within so many days (0: have ended) */
-    apr_int64_t first_expiry;       /* seconds since 1970; 0: there is none */
+    int terms[SL_TERMS];          /* of those */
+    int within[SL_EXPIRY_BOUNDS]; /* of those, that end within so many days (0: have ended) */
+    apr_int64_t first_expiry;     /* seconds since 1970; 0: there is none */
+} sl_survey_dates_t;
+
+/* One more. */
+void sl_survey_add_dates(sl_survey_dates_t *dates, apr_int64_t not_before, apr_int64_t not_after, apr_int64_t now);
+
+typedef struct sl_survey_t {
+    sl_survey_dates_t dates;
+    int refused; /* of those, with newer files that were refused */
     int staples[SL_STAPLING_KINDS]; /* certificates by what is stapled */
     int staples_failing;            /* whose responder failed the last time */
     int left_out; /* virtual hosts (SecureLayerBrokenHost) */
@@ -73,20 +83,6 @@ typedef struct sl_survey_file_t {
  * `most` of them, *all becomes how many there are. */
 apr_array_header_t *sl_survey_refused(apr_pool_t *pool, int most, int *all);
 apr_array_header_t *sl_survey_others(apr_pool_t *pool, int most, int *all);
-
-/* ---- certificate directories ---- */
-
-/* What is told of them (SecureLayerCertificateDirectory): a row each. */
-#define SL_DIRECTORY_FIGURES 8
-typedef struct sl_survey_figure_t {
-    const char *key;   /* of JSON and metrics: "loaded" */
-    const char *words; /* of the page */
-    int is_total;      /* it only grows */
-    apr_uint64_t value;
-} sl_survey_figure_t;
-
-/* 0: there is no directory. */
-int sl_survey_directories(sl_survey_figure_t figures[SL_DIRECTORY_FIGURES]);
 
 /* ---- times ---- */
 

@@ -318,6 +318,19 @@ apr_size_t sl_section_read(const sl_section_t *section, int at, void *buffer, ap
     return length <= room ? (apr_size_t)length : 0;
 }
 
+apr_size_t sl_section_peek(const sl_section_t *section, int at, void *buffer, apr_size_t room)
+{
+    apr_uint64_t seen, length;
+
+    do {
+        seen = sl_section_version(section, at);
+        length = seen ? length_at(section, at, seen) : 0;
+        length = length < room ? length : room;
+        copy(buffer, place_of(section, at, seen), (apr_size_t)length);
+    } while (is_over(section, at, seen));
+    return (apr_size_t)length;
+}
+
 unsigned char *sl_section_copy(const sl_section_t *section, int at, apr_size_t *length, apr_uint64_t *version)
 {
     unsigned char *bytes = NULL;
@@ -347,6 +360,7 @@ void sl_board_only_read(const sl_board_t *board, int is_courier)
     sl_section_only_read(board->ticket_files);
     sl_section_only_read(board->reload_states);
     sl_section_only_read(board->directories);
+    sl_section_only_read(board->directory_refusals);
     if (is_courier)
         return;
     sl_section_only_read(board->staples);

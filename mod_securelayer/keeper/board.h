@@ -28,6 +28,7 @@ typedef struct sl_board_t {
     sl_section_t *staple_states; /* for each of those an sl_staple_state_t */
     sl_section_t *reload_states; /* one entry an item that is reloaded: an sl_reload_state_t; NULL if nothing is */
     sl_section_t *directories; /* the identities of keeper/directory_board; NULL if there are no directories */
+    sl_section_t *directory_refusals; /* one entry: an sl_directory_refusals_t; NULL likewise */
     sl_section_t
         *directory_staples; /* as staples, for what is on the directory_board, by place; NULL if nobody wants it */
 } sl_board_t;
@@ -72,7 +73,9 @@ apr_uint64_t sl_section_version(const sl_section_t *section, int entry);
  * *version (may be NULL) becomes that of what was read. */
 apr_size_t sl_section_read(const sl_section_t *section, int entry, void *buffer, apr_size_t room,
                            apr_uint64_t *version);
-/* The same in memory of its length, from OPENSSL_malloc(), for the caller: to be given to OPENSSL_clear_free() with
+/* The beginning of the entry alone, `room` bytes at most; returns how many those are. */
+apr_size_t sl_section_peek(const sl_section_t *section, int entry, void *buffer, apr_size_t room);
+/* The whole in memory of its length, from OPENSSL_malloc(), for the caller: to be given to OPENSSL_clear_free() with
  * *length. NULL (and 0) if nothing is published, or memory ended. */
 unsigned char *sl_section_copy(const sl_section_t *section, int entry, apr_size_t *length, apr_uint64_t *version);
 

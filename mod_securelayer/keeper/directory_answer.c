@@ -16,6 +16,7 @@
 #define COST_REFUSED 10 /* in names that are not there */
 #define STAYS "what was served before serves on"
 #define ABSENT "it is as if it were not there"
+#define UNREACHED "the directory can't be reached"
 #define ALONE "what else is there for the name is served without it"
 #define DAY 86400
 #define WARN_DAYS 14
@@ -31,7 +32,8 @@ static const char *may_say(const question_t *q)
 
 static void note_refused(question_t *q, const sl_problem_t *why, const char *what_now)
 {
-    const char *text = sl_problem_text(why, q->work->scratch), *more;
+    const char *text = apr_pstrcat(q->work->scratch, what_now, ": ", sl_problem_text(why, q->work->scratch), NULL);
+    const char *more;
     int is_fresh = sl_directory_is_recent(q->work, q->files.changed, SL_DIRECTORY_SETTLING);
 
     sl_directory_board_add(q->work->board, SL_DIRECTORY_REFUSED);
@@ -39,8 +41,8 @@ static void note_refused(question_t *q, const sl_problem_t *why, const char *wha
         return;
     more = may_say(q);
     if (more)
-        sl_loop_say(q->work->loop, SL_SAY_ERROR, "SL0176: a certificate for %s can't be used; %s: %s%s", q->entry,
-                    what_now, text, more);
+        sl_loop_say(q->work->loop, SL_SAY_ERROR, "SL0176: a certificate for %s can't be used; %s%s", q->entry, text,
+                    more);
 }
 
 static int forget_failure(question_t *q)
@@ -118,18 +120,29 @@ static int deny(question_t *q, int cost)
     return -1;
 }
 
-/* A directory that is not there says nothing of its names: what is on the board serves on. */
-static int is_lost(question_t *q, apr_time_t changed)
+static void note_lost(const question_t *q, int is_lost)
 {
-    int *told = &q->work->is_lost[q->directory];
+    sl_directory_work_t *work = q->work;
+    sl_entry_key_t whole;
 
-    if (!changed && !*told)
-        sl_loop_say(q->work->loop, SL_SAY_ERROR,
-                    "SL0176: certificates in %s can't be used; what was served before serves on: the directory can't "
-                    "be reached",
-                    sl_directory_path(q->work, q->directory));
-    *told = !changed;
-    return *told;
+    if (is_lost == work->is_lost[q->directory])
+        return;
+    work->is_lost[q->directory] = is_lost;
+    sl_directory_board_key(work->board, q->directory, "", &whole);
+    if (!is_lost) {
+        (void)sl_directory_failures_forget(work->failures, &whole);
+        return;
+    }
+    (void)sl_directory_failures_note(work->failures, &whole, q->directory, "", STAYS ": " UNREACHED, 0, q->now);
+    sl_loop_say(work->loop, SL_SAY_ERROR, "SL0176: certificates in %s can't be used; " STAYS ": " UNREACHED,
+                sl_directory_path(work, q->directory));
+}
+
+/* A directory that is not there says nothing of its names: what is on the board serves on. */
+static int is_lost(const question_t *q, apr_time_t changed)
+{
+    note_lost(q, !changed);
+    return !changed;
 }
 
 static apr_time_t directory_changed(const question_t *q)
@@ -143,7 +156,7 @@ static apr_status_t find_files(question_t *q, sl_problem_t *why)
         sl_directory_files_find(&q->files, q->work->scratch, sl_directory_path(q->work, q->directory), q->entry, why);
 
     if (rv == APR_SUCCESS)
-        q->work->is_lost[q->directory] = 0;
+        note_lost(q, 0);
     return rv;
 }
 
@@ -364,6 +377,10 @@ void sl_directory_try_again(sl_directory_work_t *work, int directory, const char
     int slot;
 
     ask_about(&q, work, directory, entry);
+    if (!*entry) {
+        (void)is_lost(&q, directory_changed(&q));
+        return;
+    }
     slot = sl_directory_board_find(work->board, &q.key);
     (void)(slot >= 0 ? look_again(&q, slot) : look_up(&q));
 }

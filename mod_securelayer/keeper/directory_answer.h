@@ -9,7 +9,7 @@
 /* Answers the entries that `name` stands for until one is for the name, and wakes whoever waits for it. Whatever the
  * number and the name are: they come from children. */
 void sl_directory_answer(sl_directory_work_t *work, int directory, const char *name);
-/* Looks again at an entry that could not be used. */
+/* Looks again at an entry that could not be used; "": at the directory as a whole. */
 void sl_directory_try_again(sl_directory_work_t *work, int directory, const char *entry);
 
 #endif

@@ -262,6 +262,27 @@ apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, 
     return sl_reader_left(&r);
 }
 
+apr_size_t sl_directory_board_peek(const sl_directory_board_t *board, int slot, int *directory,
+                                   char entry[SL_HOST_MAX + 1], unsigned char *bytes, apr_size_t room)
+{
+    unsigned char head[HEAD + SL_HOST_MAX + SL_DIRECTORY_PEEK_MAX];
+    apr_size_t length = 0;
+    sl_reader_t r;
+
+    if (atomic_load_explicit(&board->tags[slot], memory_order_acquire))
+        length = sl_section_peek(board->section, slot, head, sizeof(head));
+    sl_reader_init(&r, head, length);
+    if (read_head(&r, directory, entry)) {
+        length = sl_reader_left(&r) < room ? sl_reader_left(&r) : room;
+        memcpy(bytes, r.at, length);
+    }
+    else {
+        length = 0;
+    }
+    OPENSSL_cleanse(head, sizeof(head)); /* a short name leaves room for the beginning of a key */
+    return length;
+}
+
 apr_uint64_t sl_directory_board_version(const sl_directory_board_t *board, int slot)
 {
     return sl_section_version(board->section, slot);

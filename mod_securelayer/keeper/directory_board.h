@@ -17,6 +17,7 @@
 #include "keeper/directory_names.h"
 
 #define SL_DIRECTORY_IDENTITY_MAX 32768 /* of all identities of an entry, with its name */
+#define SL_DIRECTORY_PEEK_MAX 128 /* bytes of a look at the beginning */
 #define SL_DIRECTORY_FOREVER APR_UINT64_MAX
 
 typedef struct sl_directory_board_t sl_directory_board_t;
@@ -79,6 +80,9 @@ apr_size_t sl_directory_board_read(const sl_directory_board_t *board, int slot, 
 /* The same of whatever entry is there; *directory is its number. *version is that of the slot also if nothing is. */
 apr_size_t sl_directory_board_copy(const sl_directory_board_t *board, int slot, unsigned char *buffer, int *directory,
                                    const unsigned char **bytes, apr_uint64_t *version);
+/* The beginning of those bytes, `room` at most, and whose they are; returns how many, 0 if nothing is there. */
+apr_size_t sl_directory_board_peek(const sl_directory_board_t *board, int slot, int *directory,
+                                   char entry[SL_HOST_MAX + 1], unsigned char *bytes, apr_size_t room);
 apr_uint64_t sl_directory_board_version(const sl_directory_board_t *board, int slot);
 
 /* ---- in children ---- */

@@ -75,7 +75,8 @@ static void turn_epoch(keeper_t *in, apr_uint64_t now)
     in->work.denied = 0;
 }
 
-/* Those of which nothing was said because they might have been half of a change. */
+/* Those of which nothing was said because they might have been half of a change, and those that are on the list of what
+ * can't be used. */
 static void try_again(work_t *work, apr_uint64_t now)
 {
     char entry[SL_HOST_MAX + 1];
@@ -124,6 +125,7 @@ static void run(sl_job_t *job, sl_loop_t *loop)
     turn_epoch(in, now);
     sooner(&first, in->epoch_due);
     sooner(&first, sl_directory_failures_due(in->work.failures));
+    sooner(&first, sl_directory_failures_publish(in->work.failures, now));
     sooner(&first, in->changes ? in->expire_due : 0);
     job->due = sl_directory_expiry_due(&in->work);
     if (first != APR_UINT64_MAX) {
@@ -143,7 +145,8 @@ static void begin(sl_job_t *job, sl_loop_t *loop)
     apr_pool_create(&work->scratch, loop->pool);
     work->limits = sl_directory_limits_make(loop->pool);
     work->expiry = sl_directory_expiry_make(loop->pool);
-    work->failures = sl_directory_failures_make(loop->pool);
+    work->failures =
+        sl_directory_failures_make(loop->pool, loop->world, work->refusals, work->interval != SL_DIRECTORY_NEVER);
     work->is_lost = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)count);
     in->has_changed = apr_pcalloc(loop->pool, sizeof(int) * (apr_size_t)count);
     work->watch = sl_watch_make(loop->pool, count, by_events);
@@ -170,7 +173,7 @@ static void end(sl_job_t *job, sl_loop_t *loop)
 }
 
 sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, const apr_array_header_t *paths,
-                                const sl_directory_staple_t *staples, int interval)
+                                const sl_directory_staple_t *staples, int interval, sl_section_t *refusals)
 {
     keeper_t *in = apr_pcalloc(pool, sizeof(*in));
 
@@ -183,5 +186,6 @@ sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, c
     in->work.paths = paths;
     in->work.staples = staples;
     in->work.interval = interval;
+    in->work.refusals = refusals;
     return &in->job;
 }

@@ -12,9 +12,9 @@
 #include "keeper/directory_slots.h"
 
 /* `paths` (const char *, absolute) are the directories, by their numbers, and so are `staples`. `interval`: seconds for
- * which an answer counts, SL_DIRECTORY_BY_EVENTS, or SL_DIRECTORY_NEVER: identities are not looked at again then. Made
- * in the parent; all arguments live as long as the job. */
+ * which an answer counts, SL_DIRECTORY_BY_EVENTS, or SL_DIRECTORY_NEVER: identities are not looked at again then.
+ * `refusals`: keeper/directory_refusals, or NULL. Made in the parent; all arguments live as long as the job. */
 sl_job_t *sl_directory_job_make(apr_pool_t *pool, sl_directory_board_t *board, const apr_array_header_t *paths,
-                                const sl_directory_staple_t *staples, int interval);
+                                const sl_directory_staple_t *staples, int interval, sl_section_t *refusals);
 
 #endif

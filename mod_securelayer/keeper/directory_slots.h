@@ -52,6 +52,7 @@ typedef struct sl_directory_work_t {
     const apr_array_header_t *paths; /* const char *, by number */
     const sl_directory_staple_t *staples; /* likewise */
     int interval;
+    sl_section_t *refusals;
     sl_loop_t *loop;
     sl_watch_t *watch;
     apr_pool_t *scratch; /* of one question */

@@ -35,10 +35,14 @@ my $httpd = SL::Httpd->new(modules => ['socache_shmcb', 'status']);
 my $dir   = $httpd->root . '/work';
 spew("$dir/live.pem", slurp($cert{live}{full}));
 spew("$dir/ticket.key", 'x' x 80, 0600);
+mkdir "$dir/tls" or die $!;
+spew("$dir/tls/site.test.pem", slurp($certs->server('site.test', type => 'ecdsa', start => '-80d', end => '+6d')->{both}), 0600);
+spew("$dir/tls/broken.test.pem", 'none');
+utime 1, 1, "$dir/tls/broken.test.pem";    # else it may be half of a change
 $cert{live} = { full => "$dir/live.pem", key => $cert{live}{key} };
 page($httpd, 'one.test');
 $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\nSSLCACertificateFile \"@{[$certs->ca('ca')]}\"\n",
-    tls_host('one.test', $cert{one}, 'SSLUseStapling on', 'ServerAlias alias.test', 'SSLSessionTicketKeyFile "${work}/ticket.key"', '<Location "/tls">', 'SetHandler securelayer-status', '</Location>'),
+    tls_host('one.test', $cert{one}, 'SSLUseStapling on', 'ServerAlias alias.test', 'SSLSessionTicketKeyFile "${work}/ticket.key"', 'SecureLayerCertificateDirectory "${work}/tls"', '<Location "/tls">', 'SetHandler securelayer-status', '</Location>'),
     tls_host('revoked.test', $cert{revoked}, 'SSLUseStapling on', 'SSLProtocol TLSv1.2'),
     tls_host('lost.test', $cert{lost}, 'SSLUseStapling on'),
     tls_host($names[0], $cert{many}, map {"ServerAlias $_"} @names[1 .. 8]),
@@ -53,14 +57,16 @@ $client->curl("https://$_.test/", insecure => 1) for ('one') x 9, ('soon') x 4, 
 $client->s_client('one.test', args => ['-tls1_2', '-groups', $_]) for qw(P-256 P-384 X25519);
 $client->s_client('revoked.test', args => ['-tls1_3']) for 1, 2;
 $client->s_client('one.test', args => ['-tls1_2', '-cipher', 'NULL:@SECLEVEL=0']);
+$client->s_client("$_.test") for qw(site broken);
 spew("$dir/live.pem", 'none');
-ok(wait_until(sub { my $now = text(); $now =~ /refused<\/span>/ && $now =~ /good<\/span>/ && $now =~ /revoked<\/span>/ && $now =~ /missing<\/span>/ }, 30 * slow()),
+ok(wait_until(sub { my $now = text(); $now =~ /refused<\/span>/ && $now =~ /good<\/span>/ && $now =~ /revoked<\/span>/ && $now =~ /missing<\/span>/ && $now =~ /<td[^>]*>broken\.test/ }, 30 * slow()),
     'a refused change, and three states of staples') or diag text();
 
 my $browser = SL::Browser->new(trust => [$certs->ca('ca')], resolve => { 'one.test' => '127.0.0.1' });
 my $facts = <<'JS';
 ({ width: document.documentElement.scrollWidth, window: window.innerWidth, back: getComputedStyle(document.body).backgroundColor,
-   rows: document.querySelectorAll('section .flow')[1].rows.length - 1, text: document.body.innerText,
+   rows: [...document.querySelectorAll('section')].find(e => e.firstChild.innerText === 'Certificates').querySelector('.flow').rows.length - 1,
+   site: [...document.querySelectorAll('td')].filter(e => e.innerText === 'site.test').length, text: document.body.innerText,
    small: [...document.querySelectorAll('a,button,input')].filter(e => e.getBoundingClientRect().height < 16).length,
    wordless: [...document.querySelectorAll('.badge')].filter(e => !/\w{3}/.test(e.innerText)).length,
    marks: [...document.querySelectorAll('td[data-is]')].filter(e => getComputedStyle(e, '::before').content.length > 5).length,
@@ -92,6 +98,7 @@ sub seen {
     cmp_ok($page->{width}, '<=', $page->{window}, '... needs no scrolling to the side');
     is($page->{wordless}, 0, '... each state has a word');
     is($page->{rows}, 7, '... each certificate has a row');
+    is($page->{site}, 1, '... one of a directory too');
     cmp_ok($answers[3]{value}, '>=', 4.5, '... all text can be read (contrast 4.5 to 1)');
     return $page;
 }
@@ -109,6 +116,7 @@ my @found = $browser->visit({ do => 'goto', url => $url }, { do => 'search', fie
 is($found[1]{status}, 200, 'the filter box answers') or diag explain \@found;
 is($found[2]{value}{rows}, 1, '... with what was asked for');
 like($found[2]{value}{text}, qr/1 found/, '... and says how many');
+is($found[2]{value}{site}, 0, '... of those in directories too');
 is($found[4]{value}, '"><b>&', 'whatever was typed is text');
 my @script = $browser->visit({ do => 'goto', url => $url },
     { do => 'script', code => q{(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; document.body.append(s); return window.ran || 0 })()} });

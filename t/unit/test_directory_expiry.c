@@ -21,6 +21,7 @@ typedef struct setup_t {
     const char *dir;
     const material_pair_t *ca;
     sl_directory_board_t *board;
+    sl_section_t *refusals;
     sl_job_t *job;
     sl_loop_t loop;
     sl_world_t world;
@@ -84,7 +85,7 @@ static setup_t *make(apr_pool_t *pool, int slots, int interval)
     t->ca = material_ca(pool, "CA", NULL);
     APR_ARRAY_PUSH(paths, const char *) = t->dir;
     assert_int_equal(sl_directory_board_make(&t->board, pool, slots, sl_problem_make(pool)), APR_SUCCESS);
-    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval);
+    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval, t->refusals);
     start_keeper(t);
     return t;
 }

@@ -3,7 +3,9 @@
 #include "keeper/directory_job.h"
 #include "unit.h"
 
+#include "crypto/cert_text.h"
 #include "keeper/directory.h"
+#include "keeper/directory_refusals.h"
 #include "material.h"
 
 #include <apr_tables.h>
@@ -25,6 +27,7 @@ typedef struct setup_t {
     const char *dir;
     const material_pair_t *ca;
     sl_directory_board_t *board;
+    sl_section_t *refusals;
     sl_directory_t *directory;
     sl_job_t *job;
     pthread_t keeper;
@@ -106,9 +109,10 @@ static setup_t *make(apr_pool_t *pool, int interval, int slots)
     APR_ARRAY_PUSH(paths, const char *) = apr_pstrcat(pool, t->dir, "/nowhere", NULL);
     APR_ARRAY_PUSH(paths, const char *) = t->dir;
     assert_int_equal(sl_directory_board_make(&t->board, pool, slots, sl_problem_make(pool)), APR_SUCCESS);
+    assert_int_equal(sl_directory_refusals_make(&t->refusals, pool, sl_problem_make(pool)), APR_SUCCESS);
     t->directory = sl_directory_make(pool, t->board);
     sl_directory_start(t->directory, pool, 10);
-    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval);
+    t->job = sl_directory_job_make(pool, t->board, paths, no_staples, interval, t->refusals);
     return t;
 }
 
@@ -206,6 +210,22 @@ static int comes_to_say(setup_t *t, const char *name, const char *text)
         usleep(5000);
     }
     return 1;
+}
+
+/* The list of what is refused comes to have `count` rows, the first one with that name and text. */
+static int comes_to_list(setup_t *t, int count, const char *entry, const char *text)
+{
+    apr_uint64_t begun = sl_directory_ticks();
+    sl_directory_refusals_t *seen = apr_palloc(t->pool, sizeof(*seen));
+
+    do {
+        sl_directory_refusals_read(t->refusals, seen);
+        if (seen->all == count &&
+            (!count || (!strcmp(seen->list[0].entry, entry) && strstr(seen->list[0].reason, text))))
+            return 1;
+        usleep(5000);
+    } while (sl_directory_ticks() - begun < 20000000);
+    return 0;
 }
 
 /* ---- tests ---- */
@@ -320,6 +340,44 @@ static void each_layout_may_have_two_key_types(void **state)
     }
     assert_int_equal(sl_directory_board_count(t->board, SL_DIRECTORY_REFUSED), 0);
     assert_int_equal(sl_directory_board_used(t->board), 8);
+    end_keeper(t);
+    end(t);
+}
+
+/* Without a look at any key. */
+static void facts_are_at_hand(void **state)
+{
+    setup_t *t = make(*state, SL_DIRECTORY_BY_EVENTS, 8);
+    const material_pair_t *a = put_pair(t, "a.test.pem", "a.test"), *a2 = put_rsa(t, "a.test.pem.rsa", "a.test");
+    unsigned char bytes[SL_DIRECTORY_FACTS_SIZE];
+    sl_directory_facts_t facts[SL_DIRECTORY_KINDS];
+    char entry[SL_HOST_MAX + 1];
+    int found = 0;
+
+    start_keeper(t);
+    assert_true(gets_both(t, "a.test", a, a2));
+    for (int slot = 0; slot < sl_directory_board_slots(t->board); slot++) {
+        int directory;
+        apr_size_t length = sl_directory_board_peek(t->board, slot, &directory, entry, bytes, sizeof(bytes));
+
+        if (!length)
+            continue;
+        found++;
+        assert_string_equal(entry, "a.test");
+        assert_int_equal(directory, 1);
+        assert_int_equal(sl_directory_bundle_facts(bytes, length, facts), 2);
+        assert_string_equal(facts[0].key_type, "ECDSA");
+        assert_string_equal(facts[1].key_type, "RSA");
+        assert_int_equal(facts[0].not_after, sl_cert_not_after(a->cert));
+        assert_int_equal(facts[1].not_before, sl_cert_not_before(a2->cert));
+        for (apr_size_t less = 0; less < 2 + 2 * 28; less++)
+            assert_int_equal(sl_directory_bundle_facts(bytes, less, facts), 0);
+        bytes[1] = SL_DIRECTORY_KINDS + 1;
+        assert_int_equal(sl_directory_bundle_facts(bytes, length, facts), 0);
+        bytes[0] = bytes[1] = 0;
+        assert_int_equal(sl_directory_bundle_facts(bytes, length, facts), 0);
+    }
+    assert_int_equal(found, 1);
     end_keeper(t);
     end(t);
 }
@@ -480,7 +538,9 @@ static void what_is_broken_is_told_once(void **state)
         assert_true(gets(t, "good.test", good));
     }
     assert_int_equal(lines_with(t, "SL0176"), 1);
+    assert_true(comes_to_list(t, 1, "a.test", "it is as if it were not there: "));
     assert_true(comes(t, "a.test", put_pair(t, "a.test.pem", "a.test")));
+    assert_true(comes_to_list(t, 0, "", ""));
     assert_int_equal(lines_with(t, "SL0179"), 1);
     end_keeper(t);
     end(t);
@@ -524,9 +584,11 @@ static void a_directory_that_is_lost_changes_nothing(void **state)
             assert_true(gets(t, "b.test", NULL));
         }
         assert_int_equal(lines_with(t, "what was served before serves on: the directory can't be reached"), round);
+        assert_true(comes_to_list(t, 1, "", "what was served before serves on: the directory can't be reached"));
         assert_int_equal(rename(away, t->dir), 0);
         one = put_pair(t, "a.test.pem", "a.test");
         assert_true(comes(t, "a.test", one));
+        assert_true(comes_to_list(t, 0, "", ""));
     }
     take_away(t, "a.test.pem");
     assert_true(comes(t, "a.test", NULL));
@@ -795,6 +857,7 @@ static void a_crowd_gets_whole_ones(void **state)
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(each_layout_is_found),
     UNIT_TEST(each_layout_may_have_two_key_types),
+    UNIT_TEST(facts_are_at_hand),
     UNIT_TEST(changes_of_either_key_type_are_followed),
     UNIT_TEST(one_that_is_broken_leaves_the_other_alone),
     UNIT_TEST(changes_are_followed_by_events),

@@ -58,7 +58,7 @@ typedef struct kept_t {
 
 static kept_t *find_kept(void)
 {
-    static const char key[] = "securelayer directory board 1"; /* the last figure: of its layout */
+    static const char key[] = "securelayer directory board 2"; /* the last figure: of its layout */
     void *kept = NULL;
 
     apr_pool_userdata_get(&kept, key, ap_pglobal);

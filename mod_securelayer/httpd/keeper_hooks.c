@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 #endif
 
+#include "httpd/dropin.h"
 #include "httpd/module_config.h"
 #include "httpd/phrases.h"
 
@@ -350,7 +351,9 @@ static void child_init(apr_pool_t *pool, server_rec *s)
 void sl_keeper_hooks_register(apr_pool_t *pool)
 {
     (void)pool;
+    sl_dropin_own_begin();
     ap_hook_child_init(child_init, NULL, NULL, APR_HOOK_REALLY_FIRST);
+    sl_dropin_own_end();
     ap_hook_monitor(look_after, NULL, NULL, APR_HOOK_MIDDLE);
     ap_hook_post_config(start_all, NULL, NULL, APR_HOOK_REALLY_LAST);
 }

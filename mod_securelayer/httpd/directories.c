@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "httpd/keeper_hooks.h"
+#include "httpd/lasting.h"
 #include "httpd/module_config.h"
 #include "keeper/directory.h"
 #include "keeper/directory_job.h"
@@ -58,15 +59,7 @@ typedef struct kept_t {
 
 static kept_t *find_kept(void)
 {
-    static const char key[] = "securelayer directory board 2"; /* the last figure: of its layout */
-    void *kept = NULL;
-
-    apr_pool_userdata_get(&kept, key, ap_pglobal);
-    if (!kept) {
-        kept = apr_pcalloc(ap_pglobal, sizeof(kept_t));
-        apr_pool_userdata_set(kept, key, apr_pool_cleanup_null, ap_pglobal);
-    }
-    return kept;
+    return sl_lasting("securelayer directory board 2", sizeof(kept_t));
 }
 
 static apr_size_t length_without_slashes(const char *path)

@@ -167,16 +167,10 @@ static int is_nameless(const server_rec *host)
     return host->is_virtual && ap_server_conf && host->server_hostname == ap_server_conf->server_hostname;
 }
 
-static const char *text_of(apr_pool_t *pool, const sl_source_t *source)
-{
-    return apr_psprintf(pool, "%d %d %d %s\n%s\n%s", source->first, source->key_number, source->is_bundle,
-                        source->certificate, source->key ? source->key : "", source->chain ? source->chain : "");
-}
-
 sl_identity_ref_t sl_identities_await(apr_pool_t *pool, const sl_source_t *source, apr_uint64_t stamp,
                                       const server_rec *host)
 {
-    const char *text = text_of(pool, source);
+    const char *text = sl_source_text(source, pool);
     sl_identity_ref_t *ref;
 
     if (!awaited)

@@ -2,13 +2,13 @@
 #include "httpd/library.h"
 
 #include <http_log.h>
-#include <http_main.h>
 
 #include <apr_strings.h>
 #include <openssl/evp.h>
 
 #include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
+#include "httpd/lasting.h"
 #include "httpd/module_config.h"
 
 APLOG_USE_MODULE(sl);
@@ -21,15 +21,7 @@ typedef struct sl_switched_t {
 
 static sl_switched_t *find_switched(void)
 {
-    static const char key[] = "securelayer library 1";
-    void *switched = NULL;
-
-    apr_pool_userdata_get(&switched, key, ap_pglobal);
-    if (!switched) {
-        switched = apr_pcalloc(ap_pglobal, sizeof(sl_switched_t));
-        apr_pool_userdata_set(switched, key, apr_pool_cleanup_null, ap_pglobal);
-    }
-    return switched;
+    return sl_lasting("securelayer library 1", sizeof(sl_switched_t));
 }
 
 /* The library takes the wish without looking whether anything can fulfil it. */

@@ -4,14 +4,13 @@
  * between two configurations. */
 #include "httpd/staples_kept.h"
 
-#include <http_main.h>
-
 #include <apr_hash.h>
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <unistd.h>
 
 #include "httpd/keeper_hooks.h"
+#include "httpd/lasting.h"
 
 typedef struct kept_t {
     apr_pool_t *pool;      /* of the answers; NULL: there are none */
@@ -27,15 +26,7 @@ typedef struct answer_t {
 
 static kept_t *find_kept(void)
 {
-    static const char key[] = "securelayer kept staples 1"; /* the last figure: of their layout */
-    void *kept = NULL;
-
-    apr_pool_userdata_get(&kept, key, ap_pglobal);
-    if (!kept) {
-        kept = apr_pcalloc(ap_pglobal, sizeof(kept_t));
-        apr_pool_userdata_set(kept, key, apr_pool_cleanup_null, ap_pglobal);
-    }
-    return kept;
+    return sl_lasting("securelayer kept staples 1", sizeof(kept_t));
 }
 
 void sl_staples_kept_forget(void)

@@ -52,9 +52,7 @@ typedef struct paths_t {
 /* Paths are long, and would take more room than the rest. */
 static paths_t paths_of(const sl_source_t *source, apr_pool_t *scratch)
 {
-    const char *text = apr_psprintf(scratch, "%s\n%d%s\n%s\n%s\n%s", source->first ? "first" : "", source->key_number,
-                                    source->is_bundle ? " bundle" : "", source->certificate,
-                                    source->key ? source->key : "", source->chain ? source->chain : "");
+    const char *text = sl_source_text(source, scratch);
     paths_t paths;
 
     SHA256((const unsigned char *)text, strlen(text), paths.digest);

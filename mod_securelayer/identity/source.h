@@ -5,6 +5,8 @@
 
 #include "base/problem.h"
 
+#include <apr_pools.h>
+
 typedef struct sl_source_t {
     const char *certificate; /* path: leaf, then intermediates; may hold the key as well; or a URI (crypto/key_uri) */
     const char *key;         /* path or URI; NULL: in the certificate's file */
@@ -17,5 +19,8 @@ typedef struct sl_source_t {
     int key_number;          /* which of the keys in its file: 0, 1, ... */
     int is_bundle;           /* the file holds other certificates too: only the leaf's issuers are its chain */
 } sl_source_t;
+
+/* Equal for sources that are read alike from the same places, whatever directives named them. */
+const char *sl_source_text(const sl_source_t *source, apr_pool_t *pool);
 
 #endif

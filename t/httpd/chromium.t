@@ -23,6 +23,9 @@ my $ann    = $certs->client('ann');
 
 my @names = qw(one.test two.test wrong.test client.test tls12.test section.test a.shared.test b.shared.test c.shared.test);
 page($httpd, @names);
+# Without a word on its icon the browser asks for one in the background, and a reload at that moment needs another connection.
+my $iconless = qq(<!DOCTYPE html><link rel="icon" href="data:,">\nthis is one.test\n);
+$httpd->file('docs/one.test/index.html', $iconless);
 $httpd->file('cgi/env', <<'CGI');
 #!/usr/bin/perl
 print "Content-Type: text/plain\n\n", map {"$_=$ENV{$_}\n"} sort keys %ENV;
@@ -112,7 +115,7 @@ sub env_of { my ($answer) = @_; return { ($answer->{body} || '') =~ /^(\w+)=(.*)
 
 for my $http (@both) {
     my ($page, $again, $env) = map { $got->{"$_ $http"} } qw(page again env);
-    is($page->{body}, "this is one.test\n", "$http: a page loads without a certificate error") or diag $page->{error};
+    is($page->{body}, $iconless, "$http: a page loads without a certificate error") or diag $page->{error};
     is($page->{protocol}, $http, '... by this protocol');
     is("$page->{state} $page->{tls}{subjectName}", 'secure one.test', '... and the browser holds it for secure');
     is($again->{status}, 200, '... it reloads');
@@ -158,7 +161,7 @@ cmp_ok($first->{length}, '>', 1200, "the browser's hello is longer than a packet
 is($got->{split}{protocol}, 'h2', '... and is understood in pieces') or diag explain $got->{split};
 
 for my $name (qw(one.test two.test a.shared.test b.shared.test c.shared.test)) {
-    is($got->{"name $name"}{body}, "this is $name\n", "virtual host $name") or diag explain $got->{"name $name"};
+    like($got->{"name $name"}{body}, qr/^this is \Q$name\E$/m, "virtual host $name") or diag explain $got->{"name $name"};
 }
 is($got->{'name two.test'}{tls}{subjectName}, 'two.test', '... has its own certificate');
 # The browser may send requests for all of these hosts over one connection, as one certificate has their names: where that can't

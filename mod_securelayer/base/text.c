@@ -3,6 +3,7 @@
 
 #include <apr_lib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char digits[] = "0123456789abcdef";
 
@@ -82,6 +83,11 @@ int sl_text_is_dns_name(const char *host)
     while ((length = strspn(label, allowed)) > 0 && length <= 63 && label[length] == '.')
         label += length + 1;
     return length > 0 && length <= 63 && !label[length] && strspn(label, "0123456789") != length;
+}
+
+int sl_text_is_web(const char *text, apr_size_t length)
+{
+    return (length >= 7 && !strncasecmp(text, "http://", 7)) || (length >= 8 && !strncasecmp(text, "https://", 8));
 }
 
 int sl_text_match(const char *pattern, const char *host)

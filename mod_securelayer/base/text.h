@@ -25,6 +25,9 @@ int sl_text_host(char *host, const void *name, apr_size_t length);
  * underscores, not empty and at most 63 long, no address (RFC 1123 section 2.1)? Such a name may become a file's. */
 int sl_text_is_dns_name(const char *host);
 
+/* Does that text begin as an address of http or https does? */
+int sl_text_is_web(const char *text, apr_size_t length);
+
 /* Is `host` (lower case) matched by `pattern` (any case), which may hold * (any characters, dots too, as httpd's
  * ServerAlias has it) and ? (one character)? */
 int sl_text_match(const char *pattern, const char *host);

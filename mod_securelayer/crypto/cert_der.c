@@ -273,6 +273,36 @@ static int is_first(unsigned which, apr_uint64_t *seen)
     return 1;
 }
 
+/* What is found where: all by addresses in printable ASCII, and one at least. */
+static int are_accesses(sl_reader_t all)
+{
+    sl_reader_t access, method, where;
+
+    do {
+        if (!expect(&all, SL_DER_SEQUENCE, &access) || !expect_oid(&access, &method) || !expect(&access, URI, &where) ||
+            sl_reader_left(&access))
+            return 0;
+        while (sl_reader_left(&where)) {
+            unsigned byte = sl_reader_u8(&where);
+
+            if (byte <= ' ' || byte > '~')
+                return 0;
+        }
+    } while (sl_reader_left(&all));
+    return 1;
+}
+
+/* Those of id-pe, 1.3.6.1.5.5.7.1.x. */
+static int take_private(sl_cert_der_t *cert, unsigned which, sl_reader_t value)
+{
+    if (which == 24)
+        cert->has_features = 1;
+    if (which != 1)
+        return 1;
+    return !sl_reader_left(&cert->access) && expect(&value, SL_DER_SEQUENCE, &cert->access) &&
+           !sl_reader_left(&value) && are_accesses(cert->access);
+}
+
 static int take_extension(sl_cert_der_t *cert, sl_reader_t *all, apr_uint64_t *seen)
 {
     sl_reader_t extension, oid, critical, value;
@@ -283,8 +313,8 @@ static int take_extension(sl_cert_der_t *cert, sl_reader_t *all, apr_uint64_t *s
         return 0;
     if (!expect(&extension, SL_DER_OCTET_STRING, &value) || sl_reader_left(&extension))
         return 0;
-    if (sl_reader_is(&oid, "\x2b\x06\x01\x05\x05\x07\x01\x18", 8))
-        cert->has_features = 1;
+    if (sl_reader_left(&oid) == 8 && !memcmp(oid.at, "\x2b\x06\x01\x05\x05\x07\x01", 7))
+        return take_private(cert, oid.at[7], value);
     if (sl_reader_left(&oid) != 3 || oid.at[0] != 0x55 || oid.at[1] != 0x1d)
         return 1;
     return is_first(oid.at[2], seen) && take_known(cert, oid.at[2], value);
@@ -329,7 +359,7 @@ int sl_cert_der_read(sl_cert_der_t *cert, const unsigned char *der, apr_size_t l
 
     memset(cert, 0, sizeof(*cert));
     sl_reader_init(&cert->issuer_key, der, 0);
-    cert->subject_key = cert->alt_names = cert->issuer_key;
+    cert->subject_key = cert->alt_names = cert->access = cert->issuer_key;
     sl_reader_init(&file, der, length);
     return expect(&file, SL_DER_SEQUENCE, &top) && !sl_reader_left(&file) && expect(&top, SL_DER_SEQUENCE, &tbs) &&
            take_algorithm(&top, &cert->signature, &curve) && expect(&top, SL_DER_BIT_STRING, &bits) &&
@@ -354,6 +384,20 @@ int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *iss
         return 0;
     return !sl_reader_left(&cert->issuer_key) || !sl_reader_left(&issuer->subject_key) ||
            sl_reader_equals(&cert->issuer_key, &issuer->subject_key);
+}
+
+int sl_cert_der_responder(const sl_cert_der_t *cert, sl_reader_t *url)
+{
+    sl_reader_t all = cert->access, access, method;
+
+    while (sl_reader_left(&all)) {
+        if (!expect(&all, SL_DER_SEQUENCE, &access) || !expect_oid(&access, &method) || !expect(&access, URI, url))
+            return 0;
+        if (sl_reader_is(&method, "\x2b\x06\x01\x05\x05\x07\x30\x01", 8) &&
+            sl_text_is_web((const char *)url->at, sl_reader_left(url)))
+            return 1;
+    }
+    return 0;
 }
 
 /* ---- names ---- */

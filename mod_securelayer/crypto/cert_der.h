@@ -16,6 +16,7 @@ typedef struct sl_cert_der_t {
     sl_reader_t key;                     /* the subject's public key: the bits of the BIT STRING */
     sl_reader_t signature;               /* object identifier of the signature's algorithm */
     sl_reader_t alt_names;               /* GeneralNames of the subjectAltName; empty if there is none */
+    sl_reader_t access;                  /* AccessDescriptions of the authority information access, likewise */
     apr_int64_t not_before, not_after;   /* seconds since 1970 */
     int is_ca;
     int is_no_signer;                    /* its key usage does not allow to sign certificates */
@@ -33,6 +34,9 @@ int sl_cert_der_is_issued_by(const sl_cert_der_t *cert, const sl_cert_der_t *iss
  * 0 if there are more than `room`, or none, or names of kinds that only OpenSSL reads. Names with bytes that no host
  * name has are left out. */
 apr_size_t sl_cert_der_names(const sl_cert_der_t *cert, char *names, apr_size_t room);
+/* The first OCSP responder that it names (RFC 5280 section 4.2.2.1), of http or https, as sl_ocsp_urls() has it. 0:
+ * there is none. */
+int sl_cert_der_responder(const sl_cert_der_t *cert, sl_reader_t *url);
 /* Do the names (as above) cover `host` (lower case) for sure: by the same name, or by a wildcard for its first label
  * (RFC 9525 section 6.3)? Only ordinary names of hosts are. */
 int sl_cert_der_names_cover(const char *names, const char *host);

@@ -280,6 +280,17 @@ const char *sl_cert_text_pem(apr_pool_t *pool, X509 *cert)
     return take_text(pool, bio);
 }
 
+const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_size_t length)
+{
+    BIO *bio = text_bio();
+
+    if (bio && PEM_write_bio(bio, PEM_STRING_X509, "", der, (long)length) <= 0) {
+        BIO_free(bio);
+        return NULL;
+    }
+    return take_text(pool, bio);
+}
+
 const char *sl_cert_text_base64(apr_pool_t *pool, X509 *cert)
 {
     unsigned char *der = NULL;

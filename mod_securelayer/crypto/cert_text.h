@@ -35,6 +35,7 @@ const char *sl_cert_text_remain(apr_pool_t *pool, X509 *cert, apr_int64_t now);
 const char *sl_cert_text_signature_algorithm(apr_pool_t *pool, X509 *cert); /* OpenSSL long name or "UNKNOWN" */
 const char *sl_cert_text_key_algorithm(apr_pool_t *pool, X509 *cert);
 const char *sl_cert_text_pem(apr_pool_t *pool, X509 *cert);       /* with trailing newline */
+const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_size_t length); /* the same */
 const char *sl_cert_text_base64(apr_pool_t *pool, X509 *cert);    /* DER in base64, one line */
 const char *sl_cert_text_sha256(apr_pool_t *pool, X509 *cert);    /* 64 lower-case hex digits, of the DER */
 /* RFC 4523 CertificateExactAssertion: { serialNumber 4711, issuer rdnSequence:"CN=ca" } */

@@ -5,6 +5,7 @@
  * 4.2.2.2 alone: the issuer, or a certificate that this issuer signed for the purpose, or one that was configured. */
 #include "crypto/ocsp_message.h"
 
+#include "base/text.h"
 #include "crypto/openssl_compat.h"
 #include "crypto/openssl_error.h"
 
@@ -27,7 +28,7 @@ apr_array_header_t *sl_ocsp_urls(apr_pool_t *pool, X509 *cert)
     for (int i = 0; i < sk_OPENSSL_STRING_num(found); i++) {
         const char *url = sk_OPENSSL_STRING_value(found, i);
 
-        if (!strncasecmp(url, "http://", 7) || !strncasecmp(url, "https://", 8))
+        if (sl_text_is_web(url, strlen(url)))
             APR_ARRAY_PUSH(urls, const char *) = apr_pstrdup(pool, url);
     }
     X509_email_free(found);

@@ -1,5 +1,5 @@
-/* Which certificate is stapled by whom is found out in post_config; handshakes look up the certificate they show.
- * The status callback of conn/machine.c comes here through conn_hooks. */
+/* Stapling at a start and in handshakes: what the board has of answers.  Startup starts it; the status callback of
+ * conn/machine.c comes here through conn_hooks. */
 #include "httpd/stapling.h"
 
 #include <http_config.h>
@@ -8,343 +8,25 @@
 #include <http_ssl.h>
 #include <unixd.h>
 
-#include <apr_hash.h>
 #include <apr_strings.h>
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/sha.h>
-#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "crypto/cert_text.h"
 #include "crypto/ocsp_message.h"
 #include "httpd/directories.h"
-#include "httpd/identities.h"
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
 #include "httpd/module_hooks.h"
-#include "httpd/socache_store.h"
 #include "httpd/staples_kept.h"
+#include "httpd/stapling_records.h"
 #include "keeper/directory_staples.h"
 
 APLOG_USE_MODULE(sl);
-
-#define ID_SIZE 20
-
-/* A certificate, by its digest: what a connection can tell of the one it shows. */
-typedef struct record_t {
-    X509 *leaf;                           /* that of the start, held; NULL unless it is stapled, or a module's */
-    unsigned char id[ID_SIZE];            /* as httpd's hooks name it: SHA-1 of the DER */
-    unsigned char key[SL_BOARD_KEY_SIZE]; /* as the board does */
-    unsigned primed : 1;                  /* httpd's hooks have it */
-    unsigned hooked : 1;                  /* those of mod_ssl.h have it */
-    unsigned told : 1;
-    unsigned is_listed : 1;               /* among the staples */
-    int entry;                            /* on the board, -1: none */
-} record_t;
-
-static apr_hash_t *records;         /* id -> record_t; read-only in children */
-static apr_array_header_t *staples; /* of sl_staple_t * */
-static record_t **by_identity;      /* by the number of an identity; NULL: nothing is stapled for it */
-static int identities;              /* so many */
-
-/* One certificate of one host under collection. */
-typedef struct look_t {
-    apr_pool_t *pool, *scratch;
-    server_rec *server;
-    const sl_vhost_t *vhost;
-    const sl_identity_t *identity;
-    int id;
-    sl_problems_t *problems;
-    int ask_modules;
-} look_t;
-
-/* ---- collecting ---- */
-
-static X509 *issuer_in_store(const look_t *in)
-{
-    const sl_trust_t *trust = in->vhost->profile->trust;
-    X509_STORE_CTX *ctx = trust && trust->store ? X509_STORE_CTX_new() : NULL;
-    X509 *issuer = NULL;
-
-    if (ctx && X509_STORE_CTX_init(ctx, trust->store, in->identity->leaf, NULL) == 1 &&
-        X509_STORE_CTX_get1_issuer(&issuer, ctx, in->identity->leaf) != 1)
-        issuer = NULL;
-    X509_STORE_CTX_free(ctx);
-    return issuer;
-}
-
-static apr_status_t free_cert(void *cert)
-{
-    X509_free(cert);
-    return APR_SUCCESS;
-}
-
-/* From the chain, else among the CAs. NULL if it is nowhere, or the certificate signed itself. */
-static X509 *find_issuer(const look_t *in)
-{
-    X509 *issuer;
-
-    for (int i = 0; i < sk_X509_num(in->identity->chain); i++) {
-        issuer = sk_X509_value(in->identity->chain, i);
-        if (X509_check_issued(issuer, in->identity->leaf) == X509_V_OK)
-            return issuer;
-    }
-    issuer = issuer_in_store(in);
-    if (issuer)
-        apr_pool_cleanup_register(in->pool, issuer, free_cert, apr_pool_cleanup_null);
-    return issuer && X509_cmp(issuer, in->identity->leaf) ? issuer : NULL;
-}
-
-/* OpenSSL keeps this digest with each certificate. */
-static record_t *find_record(const X509 *leaf)
-{
-    unsigned char id[ID_SIZE];
-    unsigned length;
-
-    return X509_digest(leaf, EVP_sha1(), id, &length) == 1 ? apr_hash_get(records, id, sizeof(id)) : NULL;
-}
-
-/* Certificates outlive the identities they were found in. */
-static void hold(const look_t *in, X509 *cert)
-{
-    if (X509_up_ref(cert) == 1)
-        apr_pool_cleanup_register(in->pool, cert, free_cert, apr_pool_cleanup_null);
-}
-
-static void hold_leaf(const look_t *in, record_t *record)
-{
-    if (record->leaf)
-        return;
-    record->leaf = in->identity->leaf;
-    hold(in, record->leaf);
-}
-
-static record_t *record_of(const look_t *in)
-{
-    record_t *record = find_record(in->identity->leaf);
-    unsigned length;
-
-    if (record)
-        return record;
-    record = apr_pcalloc(in->pool, sizeof(*record));
-    record->entry = -1;
-    X509_digest(in->identity->leaf, EVP_sha1(), record->id, &length);
-    X509_digest(in->identity->leaf, EVP_sha256(), record->key, &length);
-    apr_hash_set(records, record->id, sizeof(record->id), record);
-    return record;
-}
-
-static int has_prime_hooks(const look_t *in)
-{
-    const apr_array_header_t *hooks = in->ask_modules ? ap_hook_get_ssl_ocsp_prime_hook() : NULL;
-
-    return (hooks && hooks->nelts) || (in->ask_modules && sl_module_hooks_has("init_stapling_status"));
-}
-
-static void ask_modules(const look_t *in, record_t *record, X509 *issuer)
-{
-    const char *pem;
-
-    if (!in->ask_modules || !issuer)
-        return;
-    pem = apr_pstrcat(in->scratch, sl_cert_text_pem(in->scratch, in->identity->leaf),
-                      sl_cert_text_pem(in->scratch, issuer), NULL);
-    if (ap_ssl_ocsp_prime(in->server, in->scratch, (const char *)record->id, ID_SIZE, pem) == APR_SUCCESS)
-        record->primed = 1;
-    else if (sl_module_hooks_init_stapling_status(in->server, in->pool, in->identity->leaf, issuer))
-        record->hooked = 1;
-    if (record->hooked)
-        hold_leaf(in, record);
-}
-
-static const char *url_for(const look_t *in)
-{
-    const char *forced = sl_settings_text(in->vhost->settings, SL_STAPLING_URL);
-    apr_array_header_t *urls;
-
-    if (forced)
-        return forced;
-    urls = sl_ocsp_urls(in->pool, in->identity->leaf);
-    return urls->nelts ? APR_ARRAY_IDX(urls, 0, const char *) : NULL;
-}
-
-static void set_rules(sl_staple_t *staple, const sl_settings_t *settings)
-{
-    staple->url = sl_settings_text(settings, SL_STAPLING_URL);
-    staple->url_is_forced = staple->url != NULL;
-    staple->proxy = sl_settings_text(settings, SL_OCSP_PROXY);
-    staple->timeout = apr_time_from_sec(sl_settings_number(settings, SL_STAPLING_TIMEOUT));
-    staple->skew = sl_settings_number(settings, SL_STAPLING_SKEW);
-    staple->max_age = sl_settings_number(settings, SL_STAPLING_MAX_AGE);
-    staple->keep = sl_settings_number(settings, SL_STAPLING_STANDARD_TIMEOUT);
-    staple->pause = sl_settings_number(settings, SL_STAPLING_ERROR_TIMEOUT);
-    staple->errors_too = sl_settings_number(settings, SL_STAPLING_ERRORS) != 0;
-    staple->try_later = sl_settings_number(settings, SL_STAPLING_TRY_LATER) != 0;
-}
-
-/* NULL if it is listed already. */
-static sl_staple_t *list_staple(const look_t *in, record_t *record, const char *name)
-{
-    sl_staple_t *staple;
-
-    by_identity[in->id] = record;
-    if (record->is_listed)
-        return NULL;
-    record->is_listed = 1;
-    staple = apr_pcalloc(in->pool, sizeof(*staple));
-    APR_ARRAY_PUSH(staples, sl_staple_t *) = staple;
-    memcpy(staple->key, record->key, sizeof(staple->key));
-    staple->name = name;
-    staple->identity = in->id;
-    set_rules(staple, in->vhost->settings);
-    return staple;
-}
-
-static void add_staple(const look_t *in, record_t *record, X509 *issuer, const char *url)
-{
-    sl_staple_t *staple = list_staple(in, record, apr_pstrdup(in->pool, in->identity->origin));
-
-    if (!staple)
-        return;
-    hold_leaf(in, record);
-    hold(in, issuer);
-    staple->cert = record->leaf;
-    staple->issuer = issuer;
-    staple->url = url;
-}
-
-/* The courier begins when the certificate comes. Until then its place on the board has a name that no certificate has.
- */
-static void add_awaited(const look_t *in)
-{
-    record_t *record = by_identity[in->id];
-    sl_staple_t *staple;
-
-    if (!sl_settings_number(in->vhost->settings, SL_USE_STAPLING))
-        return;
-    if (!record) {
-        record = apr_pcalloc(in->pool, sizeof(*record));
-        record->entry = -1;
-        SHA256((const unsigned char *)&in->id, sizeof(in->id), record->key);
-        memcpy(record->id, record->key, sizeof(record->id));
-        apr_hash_set(records, record->id, sizeof(record->id), record);
-    }
-    staple = list_staple(in, record, sl_identities_record(in->id)->shown);
-    if (staple)
-        staple->due = SL_NEVER;
-}
-
-static void warn(const look_t *in, record_t *record, const char *log_id, sl_row_id_t row, const char *advice,
-                 const char *reason)
-{
-    sl_origin_t origin = sl_settings_origin(in->vhost->settings, row);
-
-    if (record->told)
-        return;
-    record->told = 1;
-    sl_problems_add(in->problems, SL_PROBLEM_WARNING, log_id, &origin, apr_pstrdup(in->pool, in->identity->origin),
-                    advice, "%s", reason);
-}
-
-/* Clients refuse a certificate that says that it is always stapled when it is not. Who may have nothing stapled says
- * nothing about it, and hears nothing. */
-static void review(const look_t *in, record_t *record, const X509 *issuer, const char *url, int wanted)
-{
-    int must = sl_ocsp_must_staple(in->identity->leaf);
-
-    if (must && !wanted)
-        warn(in, record, NULL, SL_USE_STAPLING, "Set SSLUseStapling on",
-             "the certificate says that it is only good with a stapled OCSP answer (must-staple), but nothing is "
-             "stapled: clients may refuse it");
-    else if (must && !url)
-        warn(in, record, "AH02218", SL_USE_STAPLING, "Ask its CA for another one, or set SSLStaplingForceURL",
-             "the certificate says that it is only good with a stapled OCSP answer (must-staple), but names no "
-             "responder: clients may refuse it");
-    else if (wanted && url && !issuer)
-        warn(in, record, "AH02217", SL_USE_STAPLING, "Append the issuer's certificate to the certificate's file",
-             "nothing is stapled, as the certificate of the issuer is not there");
-}
-
-static void collect_certificate(const look_t *in)
-{
-    record_t *record = record_of(in);
-    X509 *issuer = find_issuer(in);
-    const char *url = url_for(in);
-    int wanted = sl_settings_number(in->vhost->settings, SL_USE_STAPLING) != 0;
-
-    ask_modules(in, record, issuer);
-    if (record->primed || record->hooked) {
-        by_identity[in->id] = record;
-        return;
-    }
-    review(in, record, issuer, url, wanted);
-    if (wanted && issuer && url)
-        add_staple(in, record, issuer, url);
-}
-
-/* What it names is checked, and never used. */
-static void check_cache(apr_pool_t *scratch, server_rec *main_server, sl_problems_t *problems)
-{
-    const sl_setting_t *setting = sl_settings_get(sl_config_of_server(main_server)->settings, SL_STAPLING_CACHE);
-    sl_problem_t *why;
-    sl_socache_t *unused;
-
-    if (!setting)
-        return;
-    why = sl_problems_new(problems, &setting->values[0].origin);
-    if (sl_socache_make(&unused, setting->values[0].text, scratch, scratch, why) != APR_SUCCESS)
-        sl_problems_keep(problems, why, SL_PROBLEM_ERROR);
-}
-
-/* Most certificates need not be made for the question whether they have to be stapled. */
-static int is_of_interest(const look_t *in)
-{
-    return sl_settings_number(in->vhost->settings, SL_USE_STAPLING) || has_prime_hooks(in) ||
-           sl_supply_start_of(sl_identities_supply(), in->id)->has_features;
-}
-
-static void collect_identity(look_t *in)
-{
-    sl_identity_t *identity;
-
-    if (!sl_supply_start_of(sl_identities_supply(), in->id)) {
-        add_awaited(in);
-        return;
-    }
-    if (!is_of_interest(in))
-        return;
-    in->identity = identity = sl_supply_look(sl_identities_supply(), in->id);
-    if (identity)
-        collect_certificate(in);
-    sl_identity_release(identity);
-}
-
-void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int may_ask_modules,
-                         sl_problems_t *problems)
-{
-    look_t in = {pool, scratch, NULL, NULL, NULL, 0, problems, may_ask_modules};
-
-    records = apr_hash_make(pool);
-    staples = apr_array_make(pool, 4, sizeof(sl_staple_t *));
-    identities = sl_supply_count(sl_identities_supply());
-    by_identity = apr_pcalloc(pool, sizeof(record_t *) * ((apr_size_t)identities + 1));
-    check_cache(scratch, main_server, problems);
-    for (in.server = main_server; in.server; in.server = in.server->next) {
-        int is_served;
-
-        in.vhost = sl_config_vhost(in.server);
-        is_served = in.vhost && in.vhost->left_out != SL_OUT_UNTIL_RESTART;
-        for (int i = 0; is_served && i < in.vhost->identities->nelts; i++) {
-            in.id = APR_ARRAY_IDX(in.vhost->identities, i, sl_identity_ref_t).id;
-            collect_identity(&in);
-        }
-    }
-}
 
 /* ---- starting ---- */
 
@@ -381,30 +63,13 @@ static const char *state_directory(apr_pool_t *pool, server_rec *main_server)
     return path;
 }
 
-static void find_entries(void)
-{
-    const sl_section_t *section = sl_keeper_hooks_board()->staples;
-
-    for (int i = 0; i < staples->nelts; i++) {
-        sl_staple_t *staple = APR_ARRAY_IDX(staples, i, sl_staple_t *);
-
-        staple->entry = sl_section_find(section, staple->key);
-    }
-
-    for (apr_hash_index_t *at = apr_hash_first(NULL, records); at; at = apr_hash_next(at)) {
-        void *record;
-
-        apr_hash_this(at, NULL, NULL, &record);
-        ((record_t *)record)->entry = sl_section_find(section, ((record_t *)record)->key);
-    }
-}
-
 /* What the configuration names. */
 static apr_status_t start_hosts(apr_pool_t *pool, const char *directory, sl_problem_t *why)
 {
     sl_board_t *board = sl_keeper_hooks_board();
     sl_staple_shelf_t shelf;
     unsigned char *keys;
+    apr_array_header_t *staples = sl_stapled_staples();
     apr_status_t rv;
 
     keys = apr_palloc(pool, (apr_size_t)staples->nelts * SL_BOARD_KEY_SIZE);
@@ -415,15 +80,19 @@ static apr_status_t start_hosts(apr_pool_t *pool, const char *directory, sl_prob
         rv = sl_section_make(&board->staple_states, pool, staples->nelts, sizeof(sl_staple_state_t), NULL, why);
     if (rv != APR_SUCCESS)
         return rv;
-    find_entries();
     memset(&shelf, 0, sizeof(shelf));
     shelf.section = board->staples;
     shelf.states = board->staple_states;
     shelf.directory = directory;
-    for (int i = 0; i < staples->nelts; i++)
-        sl_staples_kept_give(&shelf, APR_ARRAY_IDX(staples, i, sl_staple_t *));
+    shelf.identities = board->identities;
+    for (int i = 0; i < staples->nelts; i++) {
+        sl_staple_t *staple = APR_ARRAY_IDX(staples, i, sl_staple_t *);
+
+        staple->entry = sl_section_find(board->staples, staple->key);
+        sl_staples_kept_give(&shelf, staple);
+    }
     sl_staples_kept_watch(pool);
-    sl_keeper_hooks_add(pool, SL_COURIER, sl_staple_job_make(pool, &shelf, staples, board->identities));
+    sl_keeper_hooks_add(pool, SL_COURIER, sl_staple_job_make(pool, &shelf, staples));
     return APR_SUCCESS;
 }
 
@@ -446,7 +115,7 @@ static apr_array_header_t *directory_rules(apr_pool_t *pool, server_rec *main_se
         place = &APR_ARRAY_IDX(rules, vhost->directory, sl_staple_t *);
         if (!*place) {
             *place = apr_pcalloc(pool, sizeof(**place));
-            set_rules(*place, vhost->settings);
+            sl_stapled_set_rules(*place, vhost->settings);
         }
     }
     return rules;
@@ -475,12 +144,13 @@ apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_pro
 {
     const apr_array_header_t *rules = directory_rules(pool, main_server);
     const char *directory = NULL;
+    int has_staples = sl_stapled_staples()->nelts > 0;
     apr_status_t rv = APR_SUCCESS;
 
     sl_keeper_hooks_board()->directory_staples = NULL;
-    if (staples->nelts || rules)
+    if (has_staples || rules)
         directory = state_directory(pool, main_server);
-    if (staples->nelts)
+    if (has_staples)
         rv = start_hosts(pool, directory, why);
     sl_staples_kept_forget();
     if (rv == APR_SUCCESS && rules)
@@ -505,7 +175,7 @@ static void copy_answer(const unsigned char *der, apr_size_t length, void *baton
     copy->length = copy->der ? (int)length : 0;
 }
 
-static void ask_hook(const sl_link_t *link, const record_t *record, copy_t *copy)
+static void ask_hook(const sl_link_t *link, const sl_stapled_t *record, copy_t *copy)
 {
     unsigned char *der = NULL;
     int length = 0;
@@ -517,13 +187,14 @@ static void ask_hook(const sl_link_t *link, const record_t *record, copy_t *copy
     free(der);
 }
 
-static void read_board(const record_t *record, const unsigned char *key, copy_t *copy)
+static void read_board(const sl_stapled_t *record, const unsigned char *key, copy_t *copy)
 {
     const sl_section_t *section = sl_keeper_hooks_board()->staples;
     unsigned char answer[SL_STAPLE_SIZE_MAX];
 
-    if (section && record->entry >= 0)
-        copy_answer(answer, sl_staple_read(section, record->entry, key, apr_time_sec(apr_time_now()), answer), copy);
+    if (section && record->staple)
+        copy_answer(answer, sl_staple_read(section, record->staple->entry, key, apr_time_sec(apr_time_now()), answer),
+                    copy);
 }
 
 /* A certificate that came after the start is answered for where the one before it was. */
@@ -535,7 +206,7 @@ static void read_for_renewed(const sl_vhost_t *vhost, const X509 *leaf, copy_t *
     if (!sl_settings_number(vhost->settings, SL_USE_STAPLING) || X509_digest(leaf, EVP_sha256(), key, &length) != 1)
         return;
     for (int i = 0; i < vhost->identities->nelts; i++) {
-        const record_t *record = by_identity[APR_ARRAY_IDX(vhost->identities, i, sl_identity_ref_t).id];
+        const sl_stapled_t *record = sl_stapled_of(APR_ARRAY_IDX(vhost->identities, i, sl_identity_ref_t).id);
 
         if (record)
             read_board(record, key, copy);
@@ -562,7 +233,7 @@ static void read_for_directory(const sl_conn_t *tls, const X509 *leaf, copy_t *c
 
 unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
 {
-    const record_t *record = find_record(leaf);
+    const sl_stapled_t *record = sl_stapled_find(leaf);
     copy_t copy = {NULL, 0};
 
     if (!record) {
@@ -571,7 +242,8 @@ unsigned char *sl_stapling_get(sl_link_t *link, X509 *leaf, int *length)
             read_for_directory(link->tls, leaf, &copy);
     }
     else if (record->primed)
-        (void)ap_ssl_ocsp_get_resp(link->server, link->c, (const char *)record->id, ID_SIZE, copy_answer, &copy);
+        (void)ap_ssl_ocsp_get_resp(link->server, link->c, (const char *)record->id, SL_STAPLED_ID_SIZE, copy_answer,
+                                   &copy);
     else if (record->hooked)
         ask_hook(link, record, &copy);
     else if (sl_settings_number(link->tls->vhost->settings, SL_USE_STAPLING))
@@ -591,16 +263,16 @@ const char *sl_stapling_word(sl_stapling_kind_t kind)
 
 sl_stapling_kind_t sl_stapling_look(int id, apr_int64_t now, sl_staple_state_t *state)
 {
-    const record_t *record = by_identity && id >= 0 && id < identities ? by_identity[id] : NULL;
+    const sl_stapled_t *record = sl_stapled_of(id);
     const sl_section_t *section = sl_keeper_hooks_board()->staple_states;
 
     memset(state, 0, sizeof(*state));
     if (record && (record->primed || record->hooked))
         return SL_STAPLING_MODULE;
-    if (!record || !section || record->entry < 0)
+    if (!record || !section || !record->staple)
         return SL_STAPLING_OFF;
-    sl_staple_state_read(section, record->entry, state);
-    if (state->is_unasked)
+    sl_staple_state_read(section, record->staple->entry, state);
+    if (state->is_unasked || (sl_stapled_is_vacant(record) && !sl_section_version(section, record->staple->entry)))
         return SL_STAPLING_OFF;
     if (state->until > now)
         return state->status == SL_OCSP_REVOKED ? SL_STAPLING_REVOKED : SL_STAPLING_GOOD;

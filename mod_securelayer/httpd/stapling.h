@@ -9,9 +9,6 @@
 #include "httpd/link.h"
 #include "keeper/staple_job.h"
 
-/* In the parent, once the virtual hosts are there. `ask_modules`: other modules may be asked (not in check_config). */
-void sl_stapling_collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_server, int ask_modules,
-                         sl_problems_t *problems);
 /* In post_config, not in the rehearsal, after sl_directories_start(): the board's sections, what is left from before,
  * and the courier's jobs. */
 apr_status_t sl_stapling_start(apr_pool_t *pool, server_rec *main_server, sl_problem_t *why)

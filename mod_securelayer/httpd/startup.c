@@ -34,6 +34,7 @@
 #include "httpd/sessions.h"
 #include "httpd/sections.h"
 #include "httpd/stapling.h"
+#include "httpd/stapling_records.h"
 #include "httpd/tickets.h"
 #include "httpd/trusts.h"
 #include "httpd/vhost_choice.h"
@@ -160,7 +161,7 @@ static sl_problems_t *collect(apr_pool_t *pool, apr_pool_t *scratch, server_rec 
     sl_sessions_collect(pool, scratch, s, found);
     sl_sections_review(s, found);
     sl_tickets_collect(pool, scratch, s, found);
-    sl_stapling_collect(pool, scratch, s, ask_modules, found);
+    sl_stapled_collect(pool, scratch, s, ask_modules, found);
     sl_broken_hosts_sum_up(s, found);
     if (ask_modules)
         ap_log_error(APLOG_MARK, APLOG_INFO, 0, s,

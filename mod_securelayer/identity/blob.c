@@ -212,6 +212,29 @@ int sl_blob_chain(const unsigned char *bytes, apr_size_t length, apr_size_t *at,
     return !r.failed;
 }
 
+int sl_blob_leaf(const unsigned char *bytes, apr_size_t length, sl_reader_t *leaf)
+{
+    sl_reader_t r;
+
+    sl_reader_init(&r, bytes, length);
+    if (sl_reader_u8(&r) != LAYOUT)
+        return 0;
+    (void)next_part(&r); /* origin */
+    *leaf = next_part(&r);
+    return !r.failed && sl_reader_left(leaf);
+}
+
+int sl_blob_first_of_chain(const unsigned char *chain, apr_size_t length, sl_reader_t *cert)
+{
+    sl_reader_t r;
+
+    sl_reader_init(&r, chain, length);
+    if (!sl_reader_u16(&r))
+        return 0;
+    *cert = next_part(&r);
+    return !r.failed && sl_reader_left(cert);
+}
+
 static char *take_text(sl_reader_t *r)
 {
     sl_reader_t part = next_part(r);

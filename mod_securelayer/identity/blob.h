@@ -23,6 +23,10 @@ unsigned char *sl_blob_pack(const char *origin, const sl_reader_t *leaf, const s
 /* Where its chain is: *at to *at + *size. Of two identities that have the same one these bytes are equal. 0 if the
  * bytes are none of the above. */
 int sl_blob_chain(const unsigned char *bytes, apr_size_t length, apr_size_t *at, apr_size_t *size);
+/* The DER of its leaf, and of the first of a chain that sl_blob_chain() found; borrowed from the bytes. 0 if the bytes
+ * are none of the above, or the chain is empty. */
+int sl_blob_leaf(const unsigned char *bytes, apr_size_t length, sl_reader_t *leaf);
+int sl_blob_first_of_chain(const unsigned char *chain, apr_size_t length, sl_reader_t *cert);
 /* A new identity for the caller. Without its key if only the certificates are wanted. NULL if the bytes are none of the
  * above, or memory ended; the bytes are not trusted to be whole. */
 sl_identity_t *sl_blob_decode(const unsigned char *bytes, apr_size_t length, sl_blob_want_t want);

@@ -365,6 +365,12 @@ sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want)
     return stored->identity;
 }
 
+int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next)
+{
+    return stored->bytes && sl_blob_leaf(stored->bytes, stored->length, leaf) &&
+           sl_blob_first_of_chain(stored->chain, stored->chain_length, next);
+}
+
 int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now)
 {
     apr_int64_t left = stored->not_after - now;

@@ -43,6 +43,8 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 /* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has
  * it. */
 sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want);
+/* The DER of the leaf and of the first certificate behind it, as long as it lives. 0 if there are no such bytes. */
+int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next);
 /* Is there surely nothing for sl_identity_review() to tell, at this moment? */
 int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now);
 /* As sl_identity_covers(). */

@@ -32,6 +32,7 @@ typedef struct entry_t {
 
 struct sl_section_t {
     int entries;
+    apr_size_t most;  /* bytes of a publication */
     apr_size_t words; /* of a place */
     entry_t *entry;   /* shared */
     word_t *places;   /* shared: two for each entry */
@@ -150,6 +151,14 @@ void sl_section_only_read(sl_section_t *section)
     use_memory(section, memory);
 }
 
+/* Places that are larger than a page are whole pages, so that they can be given back. */
+static apr_size_t words_for(apr_size_t size)
+{
+    apr_size_t unit = size > page_size() ? page_size() : sizeof(word_t);
+
+    return (size + unit - 1) / unit * unit / sizeof(word_t);
+}
+
 static int compare_keys(const void *a, const void *b)
 {
     return memcmp(a, b, SL_BOARD_KEY_SIZE);
@@ -163,7 +172,8 @@ apr_status_t sl_section_make(sl_section_t **made, apr_pool_t *pool, int entries,
 
     *made = NULL;
     section->entries = entries;
-    section->words = (size + sizeof(word_t) - 1) / sizeof(word_t);
+    section->most = size;
+    section->words = words_for(size);
     section->heads = sizeof(entry_t) * (apr_size_t)entries;
     if (size_of(section) % page_size() == 0)
         section->heads = (section->heads + page_size() - 1) / page_size() * page_size();
@@ -270,7 +280,7 @@ apr_status_t sl_section_publish(sl_section_t *section, int at, const void *bytes
     entry_t *entry = &section->entry[at];
     apr_uint64_t next = atomic_load_explicit(&entry->version, memory_order_relaxed) + 1;
 
-    if (length > size_of(section))
+    if (length > section->most)
         return APR_ENOSPC;
     atomic_store_explicit(&entry->begun, next, memory_order_relaxed);
     wipe(section, at, next); /* of a writer that was killed */

@@ -241,11 +241,10 @@ static int is_served(const sl_ocsp_answer_t *answer)
     return answer->status == SL_OCSP_GOOD || answer->status == SL_OCSP_REVOKED;
 }
 
-void sl_staple_recall(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *pool)
+static void believe(sl_staple_shelf_t *shelf, sl_staple_t *staple, const unsigned char *bytes, apr_size_t length,
+                    apr_pool_t *pool)
 {
-    unsigned char bytes[SL_STAPLE_SIZE_MAX];
-    apr_size_t length = load(shelf, staple, bytes, pool);
-    sl_ocsp_question_t *question = length ? sl_ocsp_question_make(pool, staple->cert, staple->issuer, 0, NULL) : NULL;
+    sl_ocsp_question_t *question = sl_ocsp_question_make(pool, staple->cert, staple->issuer, 0, NULL);
     sl_ocsp_answer_t answer;
     sl_ocsp_rules_t rules;
 
@@ -258,6 +257,16 @@ void sl_staple_recall(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t 
         return;
     plan(staple, answer.this_update, end_of(staple, &answer));
     note_answer(shelf, staple, &answer);
+}
+
+void sl_staple_recall(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *pool)
+{
+    unsigned char bytes[SL_STAPLE_SIZE_MAX];
+    apr_size_t length = shelf->directory ? load(shelf, staple, bytes, pool) : 0;
+
+    if (length && sl_staple_subject_make(staple, shelf->identities))
+        believe(shelf, staple, bytes, length, pool);
+    sl_staple_subject_leave(staple, shelf->identities);
 }
 
 const unsigned char *sl_staple_entry_key(const unsigned char *entry)
@@ -359,6 +368,10 @@ int sl_staple_fetch(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *p
     sl_ask_t ask;
     apr_status_t rv;
 
+    if (!sl_staple_subject_make(staple, shelf->identities)) {
+        fail(shelf, staple, "memory ended", pool);
+        return 1;
+    }
     memset(&ask, 0, sizeof(ask));
     ask.cert = staple->cert;
     ask.issuer = staple->issuer;
@@ -368,6 +381,7 @@ int sl_staple_fetch(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *p
     ask.stop = &shelf->stop;
     set_rules(&ask.rules, staple);
     rv = sl_ask(&answer, &bytes, &length, &ask, pool, why);
+    sl_staple_subject_leave(staple, shelf->identities);
     if (shelf->stop)
         return 1;
     if (rv == APR_SUCCESS && is_served(&answer)) {
@@ -396,20 +410,6 @@ void sl_staple_put_off(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_time_t
 
 /* ---- another certificate ---- */
 
-/* In the chain, else who issued the one before. With a reference. */
-static X509 *issuer_of(const sl_identity_t *identity, X509 *last)
-{
-    for (int i = 0; i < sk_X509_num(identity->chain); i++) {
-        X509 *issuer = sk_X509_value(identity->chain, i);
-
-        if (X509_check_issued(issuer, identity->leaf) == X509_V_OK && X509_up_ref(issuer) == 1)
-            return issuer;
-    }
-    if (last && X509_check_issued(last, identity->leaf) == X509_V_OK && X509_up_ref(last) == 1)
-        return last;
-    return NULL;
-}
-
 /* There are few responders, and many certificates that come and go. */
 static const char *keep_url(sl_staple_shelf_t *shelf, const char *url)
 {
@@ -435,24 +435,14 @@ static void set_url(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *s
 /* Without an issuer or a responder there is nothing to ask until the next one comes. */
 void sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch)
 {
-    X509 *issuer;
-    unsigned length;
-
-    if (X509_digest(identity->leaf, EVP_sha256(), staple->key, &length) != 1 || X509_up_ref(identity->leaf) != 1)
+    if (!sl_staple_subject_change(staple, identity))
         return;
-    issuer = issuer_of(identity, staple->issuer);
-    if (staple->is_own) {
-        X509_free(staple->cert);
-        X509_free(staple->issuer);
-    }
-    staple->is_own = 1;
-    staple->cert = identity->leaf;
-    staple->issuer = issuer;
+    set_url(shelf, staple, scratch);
     staple->until = 0;
     staple->failures = 0;
-    set_url(shelf, staple, scratch);
-    staple->due = issuer && staple->url ? 0 : SL_NEVER;
+    staple->due = staple->issuer && staple->url ? 0 : SL_NEVER;
     note_certificate(shelf, staple);
-    if (staple->due != SL_NEVER && shelf->directory)
+    if (staple->due != SL_NEVER)
         sl_staple_recall(shelf, staple, scratch);
+    sl_staple_subject_leave(staple, shelf->identities);
 }

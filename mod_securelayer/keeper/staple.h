@@ -8,40 +8,13 @@
 #define SL_KEEPER_STAPLE_H
 
 #include "crypto/ocsp_message.h"
-#include "identity/identity.h"
-#include "keeper/board.h"
 #include "keeper/loop.h"
+#include "keeper/staple_subject.h"
 
 #include <apr_hash.h>
-#include <openssl/x509.h>
 
 #define SL_STAPLE_HEAD (8 + SL_BOARD_KEY_SIZE) /* of an entry: its end, whom it is about */
 #define SL_STAPLE_ENTRY_SIZE (SL_STAPLE_HEAD + SL_STAPLE_SIZE_MAX) /* and the answer */
-
-/* One certificate. Certificates and text are borrowed and live as long as the job, unless another one takes its
- * place. */
-typedef struct sl_staple_t {
-    unsigned char key[SL_BOARD_KEY_SIZE]; /* SHA-256 of the certificate's DER */
-    X509 *cert, *issuer; /* NULL, with SL_NEVER in `due`: the board will have the first one */
-    const char *name;  /* for messages */
-    const char *url;   /* of the responder */
-    const char *proxy; /* NULL: none */
-    apr_interval_time_t timeout;
-    long skew, max_age; /* seconds; max_age -1: until nextUpdate */
-    long keep;          /* seconds for which an answer without nextUpdate counts */
-    long pause;         /* seconds: longest pause after a failure */
-    int errors_too;     /* what a responder says that is no answer is served as well */
-    int try_later;      /* with errors_too: tryLater is served for a responder that can't be reached */
-    int url_is_forced;  /* it is not the certificate that names it */
-    int identity;       /* its number; -1: it never changes */
-    int entry;          /* of the sections */
-    /* The job's own */
-    apr_uint64_t version; /* of the identity that cert is of */
-    int is_own;         /* cert and issuer are the job's, to be freed */
-    int failures;       /* in a row */
-    apr_time_t due;
-    apr_int64_t until;  /* of what is published; 0: nothing is, or no answer */
-} sl_staple_t;
 
 /* What is to be told of a certificate's answer. */
 typedef struct sl_staple_state_t {
@@ -58,6 +31,7 @@ typedef struct sl_staple_shelf_t {
     sl_section_t *section;  /* answers, by the `entry` of a certificate */
     sl_section_t *states;   /* of sl_staple_state_t, likewise; NULL: nobody asks for them */
     const char *directory;  /* of files, writable for the courier; NULL: nothing is kept in files */
+    const sl_section_t *identities; /* newer versions of certificates, by the `identity` of one; NULL: none change */
     /* From here on the job's own */
     sl_loop_t *loop;
     apr_pool_t *pool;

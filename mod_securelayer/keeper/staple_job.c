@@ -13,12 +13,13 @@
 #include <signal.h>
 #include <string.h>
 
+#define RECALLED_AT_START 1000 /* they take a tenth of a second */
+#define LOOKS (1000 * 1000) /* microseconds between them */
 #define LEAVE (500 * 1000) /* microseconds for the thread to end in */
 
 typedef struct work_t {
     sl_job_t job;
     sl_staple_shelf_t shelf;
-    const sl_section_t *identities; /* NULL: none change */
     sl_staple_look_t look;          /* NULL: none come and go */
     void *baton;
     apr_array_header_t *staples; /* of sl_staple_t * */
@@ -27,6 +28,7 @@ typedef struct work_t {
     apr_thread_cond_t *wake;
     int is_over;     /* the thread is */
     apr_time_t seen; /* of the clock, by the thread */
+    apr_time_t looked; /* for news */
     apr_hash_t *silences; /* of responders that gave no answer at all: URL -> apr_time_t */
 } work_t;
 
@@ -45,14 +47,15 @@ void sl_staple_notice_clock(apr_array_header_t *staples, apr_time_t *seen, apr_t
 
 static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch)
 {
-    apr_uint64_t version = sl_section_version(work->identities, staple->identity);
+    const sl_section_t *from = staple->identity >= 0 ? work->shelf.identities : NULL;
+    apr_uint64_t version = from ? sl_section_version(from, staple->identity) : staple->version;
     sl_identity_t *identity;
     unsigned char *bytes;
     apr_size_t length;
 
     if (version == staple->version)
         return;
-    bytes = sl_section_copy(work->identities, staple->identity, &length, &version);
+    bytes = sl_section_copy(from, staple->identity, &length, &version);
     identity = bytes ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
     OPENSSL_clear_free(bytes, length);
     if (identity) {
@@ -64,17 +67,35 @@ static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch
 
 static void look_for_all_news(work_t *work, apr_pool_t *scratch)
 {
+    apr_time_t now = apr_time_now();
+
+    if (now >= work->looked && now < work->looked + LOOKS)
+        return;
+    work->looked = now;
     if (work->look)
         work->look(work->baton, &work->shelf, work->staples, scratch);
-    for (int i = 0; work->identities && i < work->staples->nelts; i++) {
-        sl_staple_t *staple = APR_ARRAY_IDX(work->staples, i, sl_staple_t *);
-
-        if (staple->identity >= 0)
-            look_for_news(work, staple, scratch);
-    }
+    for (int i = 0; work->shelf.identities && i < work->staples->nelts; i++)
+        look_for_news(work, APR_ARRAY_IDX(work->staples, i, sl_staple_t *), scratch);
 }
 
 /* ---- the thread ---- */
+
+static int is_unasked(const sl_staple_t *staple)
+{
+    return staple && !staple->due && !staple->until;
+}
+
+/* Those that the parent left, or whose answers came to a courier before this one. */
+static void recall_others(work_t *work, apr_pool_t *scratch)
+{
+    for (int i = 0; work->shelf.directory && !work->shelf.stop && i < work->staples->nelts; i++) {
+        sl_staple_t *staple = APR_ARRAY_IDX(work->staples, i, sl_staple_t *);
+
+        if (is_unasked(staple))
+            sl_staple_recall(&work->shelf, staple, scratch);
+        apr_pool_clear(scratch);
+    }
+}
 
 static sl_staple_t *first_due(const work_t *work)
 {
@@ -116,8 +137,12 @@ static void put_off_others(work_t *work, const sl_staple_t *failed, apr_pool_t *
 
 static void fetch(work_t *work, sl_staple_t *staple, apr_pool_t *scratch)
 {
-    apr_time_t *silence = silence_of(work, staple->url), now = apr_time_now();
+    apr_time_t *silence, now = apr_time_now();
 
+    look_for_news(work, staple, scratch);
+    if (staple->due > now)
+        return;
+    silence = silence_of(work, staple->url);
     /* The one that got no answer goes first. */
     if (staple->due < *silence && *silence <= now + apr_time_from_sec(staple->pause)) /* else the clock was set */
         sl_staple_put_off(&work->shelf, staple, *silence + 1, scratch);
@@ -131,7 +156,7 @@ static void wait_until_due(work_t *work, apr_time_t due)
 {
     apr_interval_time_t left = due - apr_time_now();
     apr_interval_time_t most =
-        apr_time_from_sec(work->identities || work->look ? 1 : 60); /* news come, clocks are set */
+        work->shelf.identities || work->look ? LOOKS : apr_time_from_sec(60); /* news come, clocks are set */
 
     apr_thread_mutex_lock(work->lock);
     if (!work->shelf.stop && left > 0)
@@ -149,6 +174,8 @@ static void *APR_THREAD_FUNC live(apr_thread_t *thread, void *baton)
     pthread_sigmask(SIG_BLOCK, &all, NULL);
     apr_pool_create(&scratch, work->shelf.pool);
     sl_staple_sweep(&work->shelf, scratch);
+    apr_pool_clear(scratch);
+    recall_others(work, scratch);
     while (!work->shelf.stop) {
         sl_staple_t *staple;
 
@@ -229,18 +256,17 @@ static work_t *make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_
     return work;
 }
 
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples,
-                             const sl_section_t *identities)
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples)
 {
     work_t *work = make(pool, shelf, staples);
     apr_pool_t *scratch;
+    int others = 0;
 
-    work->identities = identities;
     apr_pool_create(&scratch, pool);
     for (int i = 0; shelf->directory && i < staples->nelts; i++) {
         sl_staple_t *staple = APR_ARRAY_IDX(staples, i, sl_staple_t *);
 
-        if (staple->cert && !staple->until)
+        if (is_unasked(staple) && (staple->is_urgent || others++ < RECALLED_AT_START))
             sl_staple_recall(&work->shelf, staple, scratch);
         apr_pool_clear(scratch);
     }

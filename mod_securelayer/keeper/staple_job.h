@@ -9,11 +9,11 @@
 
 /* One question at a time. While a responder gives no answer at all it is asked about one certificate alone.
  *
- * `staples` (of sl_staple_t *) are all there is; `identities`: the board's, NULL if none change: when it has a newer
- * version of a certificate's identity, that one takes its place. Made in the parent, which publishes what was kept in
- * files for those that have no answer yet. `shelf` is copied, the rest lives as long as the job. */
-sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples,
-                             const sl_section_t *identities);
+ * `staples` (of sl_staple_t *) are all there is; when the shelf's `identities` have a newer version of a certificate's
+ * identity, that one takes its place. Made in the parent, which publishes what was kept in files for those that have no
+ * answer yet: for those that are urgent, and a thousand of the others, so that a start need not wait for all of
+ * them; the thread begins with the rest. `shelf` is copied, what it points to and `staples` live as long as the job. */
+sl_job_t *sl_staple_job_make(apr_pool_t *pool, const sl_staple_shelf_t *shelf, apr_array_header_t *staples);
 
 /* Of certificates that come and go: `look` puts them into `staples`, once a second, or takes them out (NULL); it runs
  * in the thread. */

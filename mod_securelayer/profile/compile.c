@@ -1,6 +1,7 @@
 /* Settings into an SSL_CTX.  Called once per distinct settings at start, through profile_set. */
 #include "profile/compile.h"
 
+#include "base/text.h"
 #include "crypto/cert_text.h"
 #include "crypto/openssl_error.h"
 #include "crypto/pem.h"
@@ -307,7 +308,7 @@ static void set_ocsp(const sl_compile_t *in)
     in->profile->ocsp_missing_ok = (check & SL_OCSP_MISSING_OK) != 0;
     if (in->profile->ocsp_check == SL_OCSP_OFF)
         return;
-    if (responder && strncasecmp(responder, "http://", 7) && strncasecmp(responder, "https://", 8))
+    if (responder && !sl_text_is_web(responder, strlen(responder)))
         warn_of_ocsp(in, SL_OCSP_RESPONDER, "Write a URL as http://host:port/", "is no URL that can be asked");
     if (!responder && sl_settings_number(settings, SL_OCSP_OVERRIDE))
         warn_of_ocsp(in, SL_OCSP_OVERRIDE, "Set SSLOCSPDefaultResponder",

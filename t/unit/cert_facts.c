@@ -176,6 +176,23 @@ static int are_names(const sl_cert_der_t *facts, X509 *cert)
     return same;
 }
 
+static int is_responder(const sl_cert_der_t *facts, X509 *cert)
+{
+    STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(cert);
+    const char *first = NULL;
+    sl_reader_t url;
+    int has_one = sl_cert_der_responder(facts, &url), same;
+
+    for (int i = 0; i < sk_OPENSSL_STRING_num(urls) && !first; i++) {
+        const char *text = sk_OPENSSL_STRING_value(urls, i);
+
+        first = sl_text_is_web(text, strlen(text)) ? text : NULL;
+    }
+    same = has_one == (first != NULL) && (!first || is_same(&url, first, strlen(first)));
+    X509_email_free(urls);
+    return same;
+}
+
 const char *cert_facts_difference(const sl_cert_der_t *facts, X509 *cert)
 {
     const char *what = !is_name(&facts->issuer, X509_get_issuer_name(cert))     ? "issuer"
@@ -190,6 +207,7 @@ const char *cert_facts_difference(const sl_cert_der_t *facts, X509 *cert)
                        : !is_issuer_key(facts, cert)                            ? "issuer_key"
                        : facts->has_features != has(cert, NID_tlsfeature)       ? "has_features"
                        : !are_names(facts, cert)                                ? "names"
+                       : !is_responder(facts, cert)                             ? "responder"
                                                                                 : NULL;
 
     ERR_clear_error();

@@ -9,6 +9,7 @@
 #include <openssl/dsa.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/pkcs12.h>
 #include <openssl/pkcs7.h>
@@ -517,6 +518,29 @@ material_bytes_t material_pkcs7_pem(apr_pool_t *pool, STACK_OF(X509) *certificat
     MUST(PEM_write_bio_PKCS7(bio, file));
     PKCS7_free(file);
     return take(pool, bio);
+}
+
+material_bytes_t material_ocsp_good(apr_pool_t *pool, X509 *cert, const material_pair_t *ca)
+{
+    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), cert, ca->cert);
+    ASN1_TIME *begin = X509_gmtime_adj(NULL, -60), *over = X509_gmtime_adj(NULL, 3600);
+    unsigned char *der = NULL;
+    OCSP_RESPONSE *response;
+    material_bytes_t bytes;
+
+    MUST(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, begin, over));
+    MUST(OCSP_basic_sign(basic, ca->cert, ca->key, EVP_sha256(), NULL, 0));
+    response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+    bytes.length = (apr_size_t)i2d_OCSP_RESPONSE(response, &der);
+    bytes.data = apr_pmemdup(pool, der, bytes.length);
+    OPENSSL_free(der);
+    OCSP_RESPONSE_free(response);
+    OCSP_BASICRESP_free(basic);
+    OCSP_CERTID_free(id);
+    ASN1_TIME_free(begin);
+    ASN1_TIME_free(over);
+    return bytes;
 }
 
 material_bytes_t material_pem(apr_pool_t *pool, const char *label, material_bytes_t der)

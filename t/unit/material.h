@@ -81,6 +81,8 @@ material_bytes_t material_pkcs12(apr_pool_t *pool, const material_pair_t *pair, 
 /* Certificates only (.p7b). */
 material_bytes_t material_pkcs7_der(apr_pool_t *pool, STACK_OF(X509) *certificates);
 material_bytes_t material_pkcs7_pem(apr_pool_t *pool, STACK_OF(X509) *certificates);
+/* An answer of `ca` as OCSP responder, for the next hour: the certificate is good. */
+material_bytes_t material_ocsp_good(apr_pool_t *pool, X509 *cert, const material_pair_t *ca);
 /* Any DER under any PEM label. */
 material_bytes_t material_pem(apr_pool_t *pool, const char *label, material_bytes_t der);
 

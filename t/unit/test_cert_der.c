@@ -63,6 +63,14 @@ static const char *const depth[] = {"basicConstraints", "critical,CA:TRUE,pathle
 static const char *const no_ca[] = {"basicConstraints", "CA:FALSE", "keyUsage", "digitalSignature", NULL};
 static const char *const usages[] = {"extendedKeyUsage", "serverAuth,clientAuth", "issuerAltName", "DNS:ca.test",
                                      "crlDistributionPoints", "URI:http://a.test/crl", NULL};
+static const char *const responder[] = {
+    "authorityInfoAccess",
+    "caIssuers;URI:http://a.test/ca,OCSP;URI:ldap://a.test/,OCSP;URI:HTTP://a.test/1,OCSP;URI:https://a.test/2", NULL};
+static const char *const features_and_responder[] = {"tlsfeature", "status_request", "authorityInfoAccess",
+                                                     "caIssuers;URI:http://a.test/ca,OCSP;URI:http://a.test/", NULL};
+static const char *const by_name[] = {"authorityInfoAccess", "OCSP;DNS:a.test", NULL};
+static const char *const with_blank[] = {"authorityInfoAccess", "OCSP;URI:http://a test/", NULL};
+static const char *const no_responder[] = {"authorityInfoAccess", "caIssuers;URI:http://a.test/ca", NULL};
 
 static const struct {
     const char *name, *key_type;
@@ -86,6 +94,8 @@ static const struct {
     {"ca with a depth", "P-256", {.extensions = depth}},
     {"no ca, in words", "P-256", {.extensions = no_ca, .san = "DNS:a.test"}},
     {"must staple", "P-256", {.extensions = features, .san = "DNS:a.test"}},
+    {"responders", "P-256", {.extensions = responder}},
+    {"no responder", "P-256", {.extensions = no_responder}},
     {"usages", "P-256", {.extensions = usages}},
     {"sha1", "RSA", {.digest = "SHA1"}},
     {"sha384", "RSA", {.digest = "SHA384"}},
@@ -124,8 +134,14 @@ static void facts_have_their_values(void **state)
                             .extensions = features};
     sl_cert_der_t leaf = facts_of(*state, material_pair(*state, &what, "P-256", ca)->cert);
     sl_cert_der_t issuer = facts_of(*state, ca->cert);
+    sl_cert_der_t asked =
+        facts_of(*state, material_pair(*state, &(material_cert_t){.extensions = responder}, "P-256", ca)->cert);
+    sl_reader_t url;
     char names[64];
 
+    assert_int_equal(sl_cert_der_responder(&asked, &url), 1);
+    assert_true(sl_reader_is(&url, "HTTP://a.test/1", 15));
+    assert_int_equal(sl_cert_der_responder(&leaf, &url), 0);
     assert_int_equal(leaf.not_before, 86400);
     assert_int_equal(leaf.not_after, 4107542400);
     assert_true(leaf.has_features && !leaf.is_ca && !leaf.is_no_signer && !leaf.names_issuer);
@@ -224,24 +240,40 @@ static void indefinite_lengths_are_left_to_openssl(void **state)
     assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
 }
 
+static int is_read(apr_pool_t *pool, X509 *cert)
+{
+    exact_t der = der_of(pool, cert);
+    sl_cert_der_t facts;
+
+    return sl_cert_der_read(&facts, der.bytes, der.length);
+}
+
+/* What is there once more is there twice. */
+static int is_read_with_another(apr_pool_t *pool, material_pair_t *ca, const material_cert_t *what, int nid)
+{
+    X509 *doubled = X509_dup(material_pair(pool, what, "P-256", ca)->cert);
+    X509_EXTENSION *extension = (X509_EXTENSION *)X509_get_ext(doubled, X509_get_ext_by_NID(doubled, nid, -1));
+    int answer;
+
+    assert_int_equal(is_read(pool, doubled), 1);
+    assert_int_equal(X509_add_ext(doubled, extension, -1), 1);
+    assert_true(X509_sign(doubled, ca->key, EVP_sha256()) > 0);
+    answer = is_read(pool, doubled);
+    X509_free(doubled);
+    return answer;
+}
+
 static void others_are_left_to_openssl(void **state)
 {
+    static const material_cert_t others[] = {
+        {.version1 = 1}, {.not_before = -86400}, {.extensions = by_name}, {.extensions = with_blank}};
+    const material_cert_t named = {.san = "DNS:a.test"}, asked = {.extensions = responder};
     material_pair_t *ca = material_ca(*state, "CA", NULL);
-    const material_cert_t version1 = {.version1 = 1}, old = {.not_before = -86400};
-    sl_cert_der_t cert;
-    exact_t der = der_of(*state, material_pair(*state, &version1, "P-256", ca)->cert);
-    X509 *doubled = X509_dup(material_server(*state, "a.test", "P-256", ca)->cert);
-    X509_EXTENSION *names =
-        (X509_EXTENSION *)X509_get_ext(doubled, X509_get_ext_by_NID(doubled, NID_subject_alt_name, -1));
 
-    assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
-    der = der_of(*state, material_pair(*state, &old, "P-256", ca)->cert);
-    assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
-    assert_int_equal(X509_add_ext(doubled, names, -1), 1);
-    assert_true(X509_sign(doubled, ca->key, EVP_sha256()) > 0);
-    der = der_of(*state, doubled);
-    X509_free(doubled);
-    assert_int_equal(sl_cert_der_read(&cert, der.bytes, der.length), 0);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+        assert_int_equal(is_read(*state, material_pair(*state, &others[i], "P-256", ca)->cert), 0);
+    assert_int_equal(is_read_with_another(*state, ca, &named, NID_subject_alt_name), 0);
+    assert_int_equal(is_read_with_another(*state, ca, &asked, NID_info_access), 0);
 }
 
 static void assert_no_other_truth(const exact_t *der, apr_size_t at, unsigned flip)
@@ -261,7 +293,7 @@ static void damage_makes_no_other_truth(void **state)
 {
     static const unsigned char flips[] = {0x01, 0x02, 0x10, 0x20, 0x80, 0xff};
     material_cert_t what = {.subject = "/O=x/CN=a", .san = "DNS:a.test,IP:127.0.0.1,DNS:*.b.test", .ca = 1,
-                            .extensions = features, .not_after = 4107542400};
+                            .extensions = features_and_responder, .not_after = 4107542400};
     exact_t der = der_of(*state, material_pair(*state, &what, "P-256", material_ca(*state, "CA", NULL))->cert);
 
     for (apr_size_t at = 0; at < der.length; at++) {

@@ -8,7 +8,7 @@
 #include "material.h"
 
 #include <apr_strings.h>
-#include <openssl/ocsp.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -89,26 +89,11 @@ static void key_of(const material_pair_t *pair, unsigned char key[SL_BOARD_KEY_S
 /* What the courier would have kept of it. */
 static void keep_answer(setup_t *t, const material_pair_t *pair)
 {
-    OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
-    OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha1(), pair->cert, t->ca->cert);
-    ASN1_TIME *begin = X509_gmtime_adj(NULL, -60), *over = X509_gmtime_adj(NULL, 3600);
-    unsigned char key[SL_BOARD_KEY_SIZE], *der = NULL;
-    OCSP_RESPONSE *response;
-    material_bytes_t bytes;
+    unsigned char key[SL_BOARD_KEY_SIZE];
 
-    assert_non_null(OCSP_basic_add1_status(basic, id, V_OCSP_CERTSTATUS_GOOD, 0, NULL, begin, over));
-    assert_int_equal(OCSP_basic_sign(basic, t->ca->cert, t->ca->key, EVP_sha256(), NULL, 0), 1);
-    response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
-    bytes.length = (apr_size_t)i2d_OCSP_RESPONSE(response, &der);
-    bytes.data = (const char *)der;
     key_of(pair, key);
-    material_file(t->pool, t->dir, apr_pstrcat(t->pool, sl_text_hex(t->pool, key, sizeof(key)), ".ocsp", NULL), bytes);
-    OPENSSL_free(der);
-    OCSP_RESPONSE_free(response);
-    OCSP_BASICRESP_free(basic);
-    OCSP_CERTID_free(id);
-    ASN1_TIME_free(begin);
-    ASN1_TIME_free(over);
+    material_file(t->pool, t->dir, apr_pstrcat(t->pool, sl_text_hex(t->pool, key, sizeof(key)), ".ocsp", NULL),
+                  material_ocsp_good(t->pool, pair->cert, t->ca));
 }
 
 /* As the keeper does it. `two` may be NULL. */

@@ -1,6 +1,7 @@
 /* staple_job: when to ask, how long to wait, and what the board gives. */
 #include "unit.h"
 
+#include "base/text.h"
 #include "keeper/staple_job.h"
 #include "material.h"
 
@@ -99,7 +100,115 @@ static void old_files_are_swept(void **state)
         assert_int_equal(access(path[i], F_OK) == 0, files[i].is_left);
 }
 
+/* ---- answers that were kept in files ---- */
+
+enum { MANY = 1003, AT_START = 1000 };
+
+typedef struct kept_t {
+    sl_vault_t *vault;
+    sl_stored_t *stored;
+    sl_section_t *section;
+    sl_staple_t staples[MANY];
+} kept_t;
+
+static apr_status_t give_up(void *baton)
+{
+    kept_t *kept = baton;
+
+    sl_stored_free(kept->stored, kept->vault);
+    sl_vault_free(kept->vault);
+    return APR_SUCCESS;
+}
+
+static void silent(void *baton, sl_say_t level, const char *line)
+{
+    (void)baton;
+    (void)level;
+    (void)line;
+}
+
+static int is_answered(const kept_t *kept, int i)
+{
+    unsigned char answer[SL_STAPLE_SIZE_MAX];
+
+    return sl_staple_read(kept->section, i, kept->staples[i].key, apr_time_sec(apr_time_now()), answer) > 0;
+}
+
+static int answered(const kept_t *kept)
+{
+    int count = 0;
+
+    for (int i = 0; i < MANY; i++)
+        count += is_answered(kept, i);
+    return count;
+}
+
+/* Many places for one certificate, whose answer is in a file. */
+static sl_job_t *make_many(apr_pool_t *pool, kept_t *kept)
+{
+    const material_pair_t *ca = material_ca(pool, "CA", NULL), *pair = material_server(pool, "a.test", "P-256", ca);
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    apr_array_header_t *staples = apr_array_make(pool, MANY, sizeof(sl_staple_t *));
+    sl_staple_shelf_t shelf;
+    sl_identity_t *identity;
+
+    X509_up_ref(ca->cert);
+    sk_X509_push(chain, ca->cert);
+    X509_up_ref(pair->cert);
+    EVP_PKEY_up_ref(pair->key);
+    identity = sl_identity_new(pair->cert, chain, pair->key, "a.test");
+    kept->vault = sl_vault_new();
+    kept->stored = sl_stored_new(identity, 0, kept->vault, NULL);
+    sl_identity_release(identity);
+    apr_pool_cleanup_register(pool, kept, give_up, apr_pool_cleanup_null);
+    assert_int_equal(sl_section_make(&kept->section, pool, MANY, SL_STAPLE_ENTRY_SIZE, NULL, NULL), APR_SUCCESS);
+    for (int i = 0; i < MANY; i++) {
+        sl_staple_t *staple = &kept->staples[i];
+
+        memcpy(staple->key, kept->stored->digest, sizeof(staple->key));
+        staple->start = kept->stored;
+        staple->is_own = 1;
+        staple->name = "a.test";
+        staple->url = "http://127.0.0.1:1/"; /* nobody */
+        staple->max_age = -1;
+        staple->skew = 300;
+        staple->identity = -1;
+        staple->entry = i;
+        APR_ARRAY_PUSH(staples, sl_staple_t *) = staple;
+    }
+    kept->staples[MANY - 1].is_urgent = 1;
+    kept->staples[0].due = SL_NEVER; /* nothing to ask about */
+    memset(&shelf, 0, sizeof(shelf));
+    shelf.section = kept->section;
+    shelf.directory = material_dir(pool);
+    material_file(pool, shelf.directory,
+                  apr_pstrcat(pool, sl_text_hex(pool, kept->stored->digest, SL_STORED_DIGEST), ".ocsp", NULL),
+                  material_ocsp_good(pool, pair->cert, ca));
+    return sl_staple_job_make(pool, &shelf, staples);
+}
+
+static void a_start_recalls_some_and_the_thread_the_rest(void **state)
+{
+    kept_t *kept = apr_pcalloc(*state, sizeof(*kept));
+    sl_job_t *job = make_many(*state, kept);
+    sl_loop_t loop;
+
+    assert_int_equal(answered(kept), AT_START + 1);
+    assert_true(is_answered(kept, AT_START) && !is_answered(kept, AT_START + 1) && is_answered(kept, MANY - 1));
+    for (int i = 0; i < MANY; i++)
+        assert_true(!kept->staples[i].cert && !kept->staples[i].issuer); /* they were needed for a moment */
+    memset(&loop, 0, sizeof(loop));
+    loop.say = silent;
+    job->begin(job, &loop);
+    for (int i = 0; i < 2000 && answered(kept) < MANY - 1; i++)
+        usleep(5000);
+    job->end(job, &loop);
+    assert_int_equal(answered(kept), MANY - 1);
+    assert_false(is_answered(kept, 0));
+}
+
 static const struct CMUnitTest tests[] = {
+    UNIT_TEST(a_start_recalls_some_and_the_thread_the_rest),
     UNIT_TEST(a_clock_that_is_set_delays_no_question),
     UNIT_TEST(the_next_question_comes_at_half_of_its_life),
     UNIT_TEST(pauses_grow),

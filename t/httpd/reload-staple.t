@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use FindBin;
+use JSON::PP qw(decode_json);
 use lib "$FindBin::Bin/../lib";
 use Test::More;
 use SL::Certs;
@@ -27,7 +28,7 @@ sub install  { my ($pair) = @_; put_file("$dir/one.key", slurp($pair->{key})); p
 
 install($first);
 $httpd->config("Listen 127.0.0.1:\${port_https}\nSSLStaplingErrorCacheTimeout 1\n<VirtualHost *:\${port_https}>\n ServerName one.test\n SSLEngine on\n"
-    . " SSLUseStapling on\n SSLCertificateFile $dir/one.crt\n SSLCertificateKeyFile $dir/one.key\n</VirtualHost>\n");
+    . " SSLUseStapling on\n SSLCertificateFile $dir/one.crt\n SSLCertificateKeyFile $dir/one.key\n <Location /status>\n  SetHandler securelayer-status\n </Location>\n</VirtualHost>\n");
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 my $client = SL::Client->new(port => $httpd->port('https'), cacert => $ca);
 
@@ -64,5 +65,14 @@ kill 'KILL', $courier;
 ok(wait_until(sub { my $new = $httpd->helper('courier'); $new && $new != $courier }, 20 * slow()), 'another courier');
 install($third);
 comes($third, serial($third), '... does the same');
+
+# A first certificate that names no responder.
+install($quiet);
+ok($httpd->restart, 'a graceful restart with a certificate without a responder');
+sub state_of { return decode_json($client->curl('https://one.test/status?json')->{body})->{certificates}{list}[0]{staple}{state} }
+is(state_of(), 'off', '... nothing is stapled, and nothing awaited');
+install($first);
+comes($first, serial($first), 'a renewed certificate that names one: the answer about it, without a restart');
+is(state_of(), 'good', '... which the status page tells');
 $httpd->stop;
 done_testing;

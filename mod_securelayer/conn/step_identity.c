@@ -4,7 +4,10 @@
 
 #include <openssl/objects.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
+
+#define LONGEST_CHAIN 20
 
 /* The profile lets OpenSSL choose; that would go before parameters of ours. */
 static int use_dh_parameters(SSL *ssl, EVP_PKEY *parameters)
@@ -18,14 +21,67 @@ static int use_dh_parameters(SSL *ssl, EVP_PKEY *parameters)
     return 0;
 }
 
+/* The next one up, with a reference for the caller. NULL: there is none, or it is there already. */
+static X509 *next_issuer(X509_STORE_CTX *ctx, X509 *cert, STACK_OF(X509) *chain)
+{
+    X509 *issuer = NULL;
+
+    if (X509_get_extension_flags(cert) & EXFLAG_SS || sk_X509_num(chain) >= LONGEST_CHAIN ||
+        X509_STORE_CTX_get1_issuer(&issuer, ctx, cert) != 1)
+        return NULL;
+    for (int i = 0; i < sk_X509_num(chain); i++) {
+        if (!X509_cmp(sk_X509_value(chain, i), issuer)) {
+            X509_free(issuer);
+            return NULL;
+        }
+    }
+    return issuer;
+}
+
+/* OpenSSL would do it as well, and verify each signature on the way, in each handshake. NULL if memory ended. */
+static STACK_OF(X509) *chain_of_cas(X509_STORE *store, X509 *leaf)
+{
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    int ok = ctx && chain && X509_STORE_CTX_init(ctx, store, leaf, NULL) == 1;
+
+    for (X509 *cert = leaf, *issuer; ok && (issuer = next_issuer(ctx, cert, chain)) != NULL; cert = issuer) {
+        ok = sk_X509_push(chain, issuer) > 0;
+        if (!ok)
+            X509_free(issuer);
+    }
+    X509_STORE_CTX_free(ctx);
+    if (ok)
+        return chain;
+    sk_X509_pop_free(chain, X509_free);
+    return NULL;
+}
+
+static int use_with_chain(SSL *ssl, const sl_identity_t *identity, STACK_OF(X509) *chain)
+{
+    return chain && SSL_use_cert_and_key(ssl, identity->leaf, identity->key, chain, 1) == 1;
+}
+
+/* Without a chain of its own a certificate may find its issuers among the CAs, as people rely on. */
+static int use_with_cas(SSL *ssl, const sl_conn_t *conn, const sl_identity_t *identity)
+{
+    const sl_trust_t *trust = conn->trust ? conn->trust : conn->vhost->profile->trust;
+    STACK_OF(X509) *chain;
+    int ok;
+
+    if (!trust || !trust->store)
+        return use_with_chain(ssl, identity, identity->chain);
+    chain = chain_of_cas(trust->store, identity->leaf);
+    ok = use_with_chain(ssl, identity, chain);
+    sk_X509_pop_free(chain, X509_free);
+    return ok;
+}
+
 static int attach(SSL *ssl, const sl_conn_t *conn, const sl_identity_t *identity)
 {
-    STACK_OF(X509) *chain = identity->chain;
+    int has_chain = sk_X509_num(identity->chain) > 0;
 
-    /* Without a chain of its own a certificate may find its issuers among the CAs, as people rely on. */
-    if (!sk_X509_num(chain) && conn->vhost->profile->trust && conn->vhost->profile->trust->store)
-        chain = NULL;
-    if (SSL_use_cert_and_key(ssl, identity->leaf, identity->key, chain, 1) != 1)
+    if (!(has_chain ? use_with_chain(ssl, identity, identity->chain) : use_with_cas(ssl, conn, identity)))
         return 0;
     if (identity->ec_group && SSL_set1_groups_list(ssl, identity->ec_group) != 1)
         return 0;

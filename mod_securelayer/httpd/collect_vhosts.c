@@ -42,6 +42,7 @@ typedef struct sl_collect_t {
     sl_supply_t *supply;
     sl_dialog_t *dialog; /* for pass phrases */
     apr_hash_t *reviewed; /* identities whose own warnings were given already */
+    apr_hash_t *lone;     /* those of which was told that their issuer is not there */
     apr_int64_t now;
     int ask_modules;
     int may_await; /* what is repaired while httpd runs is noticed */
@@ -298,17 +299,51 @@ static void warn_of_name(sl_collect_t *in, const server_rec *s, const sl_source_
                     "the certificate does not cover the host's name, %s", apr_pstrdup(in->whole, host));
 }
 
+static int is_first_time(sl_collect_t *in, apr_hash_t *seen, const sl_stored_t *stored)
+{
+    if (apr_hash_get(seen, &stored, sizeof(stored)))
+        return 0;
+    apr_hash_set(seen, apr_pmemdup(in->whole, &stored, sizeof(stored)), sizeof(stored), "");
+    return 1;
+}
+
 static void review_once(sl_collect_t *in, const sl_source_t *source, const sl_stored_t *stored)
 {
     sl_identity_t *identity;
 
-    if (apr_hash_get(in->reviewed, &stored, sizeof(stored)))
+    if (!is_first_time(in, in->reviewed, stored))
         return;
-    apr_hash_set(in->reviewed, apr_pmemdup(in->whole, &stored, sizeof(stored)), sizeof(stored), "");
     identity = sl_stored_get(stored, SL_BLOB_ALL);
     if (identity)
         sl_identity_review(identity, NULL, in->now, &source->origin, in->problems);
     sl_identity_release(identity);
+}
+
+static void review_issuer(sl_collect_t *in, const sl_source_t *source, const sl_stored_t *stored,
+                          const sl_trust_t *trust)
+{
+    STACK_OF(X509) *cas = trust ? trust->cas : NULL;
+    sl_identity_t *identity;
+    X509 *unused;
+
+    if (stored->is_complete || sl_stored_is_issued_among(stored, cas, &unused) || !is_first_time(in, in->lone, stored))
+        return;
+    identity = sl_stored_get(stored, SL_BLOB_CERTIFICATES);
+    if (identity)
+        sl_identity_review_issuer(identity, cas, &source->origin, in->problems);
+    sl_identity_release(identity);
+}
+
+/* Whether CAs complete its chains is known once the host's profile is. */
+static void review_issuers(sl_collect_t *in, const apr_array_header_t *identities, const sl_profile_t *profile)
+{
+    for (int i = 0; profile && !in->lacks && i < identities->nelts; i++) {
+        int id = APR_ARRAY_IDX(identities, i, sl_identity_ref_t).id;
+        const sl_stored_t *stored = sl_supply_start_of(in->supply, id);
+
+        if (stored)
+            review_issuer(in, &sl_identities_record(id)->source, stored, profile->trust);
+    }
 }
 
 /* A certificate that many hosts share is reviewed once; whether it covers a host's name is told for each. */
@@ -318,6 +353,8 @@ static void review(sl_collect_t *in, const server_rec *host, const sl_source_t *
         review_once(in, source, stored);
     if (host)
         warn_of_name(in, host, source, stored);
+    else
+        review_issuer(in, source, stored, NULL);
 }
 
 static apr_uint64_t stamp_of(const sl_source_t *source)
@@ -513,6 +550,7 @@ static void collect_server(sl_collect_t *in, server_rec *s)
     in->lacks = NULL;
     load_identities(in, s, sources, id, identities);
     profile = sl_profile_set_get(in->profiles, config->settings, id, in->scratch, in->problems);
+    review_issuers(in, identities, profile);
     if (!sources->nelts && !sl_directories_setting(config->settings) && profile && !profile->has_own_certificate &&
         (in->ask_modules || !sl_collect_has_providers()))
         complain_of_no_certificate(in, config->settings, id);
@@ -613,6 +651,7 @@ void sl_collect_vhosts(apr_pool_t *pool, apr_pool_t *scratch, server_rec *main_s
     in.cache = sl_identities_cache();
     in.supply = sl_identities_make(pool);
     in.reviewed = apr_hash_make(scratch);
+    in.lone = apr_hash_make(scratch);
     sl_broken_hosts_begin(pool);
     if (has_context_hook)
         sl_profile_set_keep_apart(in.profiles);

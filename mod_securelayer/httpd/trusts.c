@@ -9,6 +9,7 @@
 #include <apr_strings.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <string.h>
 
 #include "httpd/keeper_hooks.h"
 #include "httpd/module_config.h"
@@ -20,7 +21,7 @@
 
 APLOG_USE_MODULE(sl);
 
-/* One for each profile with CAs, of clients or of backends. */
+/* Of clients or of backends. */
 typedef struct record_t {
     sl_reload_trust_t what;
     const char *name; /* for messages */
@@ -38,76 +39,103 @@ static apr_status_t forget(void *unused)
     return APR_SUCCESS;
 }
 
-static void add_path(sl_reload_item_t *item, const char *path)
-{
-    int i = 0;
-
-    while (item->paths[i])
-        i++;
-    if (path)
-        item->paths[i] = path;
-}
-
 /* The profile that has no CAs has nothing to reload. */
 static int has_cas(const sl_profile_t *profile)
 {
     return profile->trust && profile->trust->store;
 }
 
-static record_t *make_record(apr_pool_t *pool, const sl_profile_t *profile, const sl_outgoing_t *outgoing)
+static void digest_trust(const sl_trust_t *trust, unsigned char digest[SL_BOARD_KEY_SIZE])
 {
-    record_t *record = apr_pcalloc(pool, sizeof(*record));
     apr_size_t length;
-    unsigned char *bytes = sl_trust_encode(profile->trust, &length);
+    unsigned char *bytes = sl_trust_encode(trust, &length);
 
     if (bytes)
-        (void)EVP_Digest(bytes, length, record->what.digest, NULL, EVP_sha256(), NULL);
+        (void)EVP_Digest(bytes, length, digest, NULL, EVP_sha256(), NULL);
     OPENSSL_free(bytes);
+}
+
+static record_t *make_record(apr_pool_t *pool)
+{
+    record_t *record = apr_pcalloc(pool, sizeof(*record));
+
     record->what.id = records->nelts;
-    record->outgoing = outgoing;
     APR_ARRAY_PUSH(records, record_t *) = record;
     return record;
 }
 
 static void reload(apr_pool_t *pool, record_t *record, sl_section_t *news)
 {
-    const sl_trust_source_t *source = &record->what.source;
     sl_reload_item_t *item = sl_reload_add(pool);
 
     record->what.news = news;
-    add_path(item, source->ca_file);
-    add_path(item, source->ca_path);
-    add_path(item, source->names_file);
-    add_path(item, source->names_path);
-    add_path(item, source->crl_file);
-    add_path(item, source->crl_path);
-    add_path(item, source->chain_file);
-    add_path(item, source->responder_file);
+    sl_trust_paths(&record->what.source, item->paths);
     record->name = item->name =
         apr_pstrcat(pool, "what ", record->outgoing ? "backends" : "client certificates", " are checked against (",
                     item->paths[0], item->paths[1] ? ", ..." : "", ")", NULL);
-    item->load = sl_reload_trust; /* once in any case: the files may have changed since they were read */
+    item->stamp = record->what.source.stamp;
+    item->load = sl_reload_trust;
     item->baton = &record->what;
+}
+
+/* One for each profile and each set of files: several files with the same CAs make one profile, but change one by
+ * one. */
+typedef struct known_t {
+    apr_hash_t *digests; /* profile -> the digest of its trust */
+    apr_hash_t *records; /* profile and paths -> record_t * */
+} known_t;
+
+static const unsigned char *digest_of(apr_pool_t *pool, const known_t *known, const sl_profile_t *profile)
+{
+    unsigned char *digest = apr_hash_get(known->digests, &profile, sizeof(profile));
+
+    if (digest)
+        return digest;
+    digest = apr_pcalloc(pool, sizeof(const sl_profile_t *) + SL_BOARD_KEY_SIZE);
+    memcpy(digest + SL_BOARD_KEY_SIZE, &profile, sizeof(profile));
+    digest_trust(profile->trust, digest);
+    apr_hash_set(known->digests, digest + SL_BOARD_KEY_SIZE, sizeof(profile), digest);
+    return digest;
+}
+
+static record_t *record_of(apr_pool_t *pool, apr_pool_t *scratch, const known_t *known, const sl_vhost_t *vhost)
+{
+    const char *paths[SL_TRUST_PATHS + 1], *key = apr_psprintf(scratch, "%pp", (void *)vhost->profile);
+    sl_trust_source_t source;
+    record_t *record;
+
+    sl_profile_trust_source(&source, vhost->settings);
+    sl_trust_paths(&source, paths);
+    for (int i = 0; paths[i]; i++)
+        key = apr_pstrcat(scratch, key, "\n", paths[i], NULL);
+    record = apr_hash_get(known->records, key, APR_HASH_KEY_STRING);
+    if (record)
+        return record;
+    record = make_record(pool);
+    record->what.source = source;
+    memcpy(record->what.digest, digest_of(pool, known, vhost->profile), sizeof(record->what.digest));
+    apr_hash_set(known->records, apr_pstrdup(apr_hash_pool_get(known->records), key), APR_HASH_KEY_STRING, record);
+    return record;
 }
 
 static void number_clients(apr_pool_t *pool, server_rec *main_server)
 {
-    apr_hash_t *known = apr_hash_make(pool); /* profile -> record */
+    known_t known;
+    apr_pool_t *scratch, *each;
 
+    apr_pool_create(&scratch, pool);
+    apr_pool_create(&each, scratch);
+    known.digests = apr_hash_make(scratch);
+    known.records = apr_hash_make(scratch);
     for (server_rec *s = main_server; s; s = s->next) {
         sl_vhost_t *vhost = sl_config_of_server(s)->vhost;
-        record_t *record;
 
         if (!vhost || !has_cas(vhost->profile))
             continue;
-        record = apr_hash_get(known, &vhost->profile, sizeof(vhost->profile));
-        if (!record) {
-            record = make_record(pool, vhost->profile, NULL);
-            sl_profile_trust_source(&record->what.source, vhost->settings);
-            apr_hash_set(known, &vhost->profile, sizeof(vhost->profile), record);
-        }
-        vhost->trust_id = record->what.id;
+        vhost->trust_id = record_of(pool, each, &known, vhost)->what.id;
+        apr_pool_clear(each);
     }
+    apr_pool_destroy(scratch);
 }
 
 static void number_backends(apr_pool_t *pool)
@@ -120,7 +148,9 @@ static void number_backends(apr_pool_t *pool)
 
         if (!has_cas(outgoing->profile))
             continue;
-        record = make_record(pool, outgoing->profile, outgoing);
+        record = make_record(pool);
+        record->outgoing = outgoing;
+        digest_trust(outgoing->profile->trust, record->what.digest);
         sl_profile_client_trust_source(&record->what.source, outgoing->settings);
         outgoing->trust_id = record->what.id;
     }

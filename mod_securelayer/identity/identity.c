@@ -256,14 +256,37 @@ static void review_chain(const review_t *review)
     while (at < sk_X509_num(identity->chain) && !is_self_signed(subject) &&
            issued(sk_X509_value(identity->chain, at), subject))
         subject = sk_X509_value(identity->chain, at++);
-    if (at == 0 && !is_self_signed(subject))
-        warn(review, NULL, "Append it to the certificate's file (no need to if it is a root CA that the clients have)",
-             "the chain is incomplete: the certificate of the issuer, %s, is not there",
-             name_of(review, subject, SL_DN_ISSUER));
     for (; at < sk_X509_num(identity->chain); at++)
         warn(review, NULL, "Remove it, or add the certificate that is missing between",
              "the certificate of %s signs nothing in the chain, and is sent all the same",
              name_of(review, sk_X509_value(identity->chain, at), SL_DN_SUBJECT));
+}
+
+static int is_issued_among(STACK_OF(X509) *certs, X509 *leaf)
+{
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        if (issued(sk_X509_value(certs, i), leaf))
+            return 1;
+    }
+    return 0;
+}
+
+int sl_identity_is_complete(const sl_identity_t *identity)
+{
+    return is_self_signed(identity->leaf) ||
+           (sk_X509_num(identity->chain) && issued(sk_X509_value(identity->chain, 0), identity->leaf));
+}
+
+void sl_identity_review_issuer(const sl_identity_t *identity, STACK_OF(X509) *cas, const sl_origin_t *origin,
+                               sl_problems_t *problems)
+{
+    const review_t review = {identity, origin, problems};
+
+    if (sl_identity_is_complete(identity) || (!sk_X509_num(identity->chain) && is_issued_among(cas, identity->leaf)))
+        return;
+    warn(&review, NULL, "Append it to the certificate's file (no need to if it is a root CA that the clients have)",
+         "the chain is incomplete: the certificate of the issuer, %s, is not there",
+         name_of(&review, identity->leaf, SL_DN_ISSUER));
 }
 
 static void review_names(const review_t *review, const apr_array_header_t *names)

@@ -73,6 +73,7 @@ sl_stored_t *sl_stored_new(sl_identity_t *identity, int on_token, sl_vault_t *va
     if (stored && note_leaf(stored, identity->leaf) && note_bytes(stored, identity, on_token, vault, why)) {
         stored->not_before = identity->not_before;
         stored->not_after = identity->not_after;
+        stored->is_complete = sl_identity_is_complete(identity);
         return stored;
     }
     sl_stored_free(stored, vault);
@@ -318,7 +319,8 @@ static sl_stored_t *make(const parts_t *parts, const sl_source_t *source, unsign
     SHA256(parts->certificates[0].der, parts->certificates[0].der_length, stored->digest);
     stored->not_before = certs[0].not_before;
     stored->not_after = certs[0].not_after;
-    stored->is_plain = parts->count > 1;
+    stored->is_plain = 1;
+    stored->is_complete = parts->count > 1;
     stored->has_features = certs[0].has_features;
     note_names(stored, &certs[0]);
     return stored;
@@ -363,6 +365,32 @@ sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want)
         return decode(stored, want);
     sl_identity_retain(stored->identity);
     return stored->identity;
+}
+
+/* X509_NAME has the name with its head, cert_der without. */
+static int has_name(const X509_NAME *name, const sl_reader_t *wanted)
+{
+    const unsigned char *der;
+    size_t length, content = sl_reader_left(wanted);
+
+    return X509_NAME_get0_der((X509_NAME *)name, &der, &length) == 1 && length > content && length <= content + 4 &&
+           !memcmp(der + length - content, wanted->at, content);
+}
+
+int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer)
+{
+    sl_cert_der_t cert;
+    sl_reader_t leaf;
+
+    if (!stored->bytes || !sl_blob_leaf(stored->bytes, stored->length, &leaf) ||
+        !sl_cert_der_read(&cert, leaf.at, sl_reader_left(&leaf)))
+        return 0;
+    for (int i = 0; i < sk_X509_num(cas); i++) {
+        *issuer = sk_X509_value(cas, i);
+        if (has_name(X509_get_subject_name(*issuer), &cert.issuer))
+            return 1;
+    }
+    return 0;
 }
 
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next)

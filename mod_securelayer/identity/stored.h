@@ -22,6 +22,7 @@ typedef struct sl_stored_t {
     apr_int64_t not_before, not_after;      /* seconds since 1970 */
     char *names;             /* DNS names as sl_cert_der_names() has them, own; NULL: not known, or none */
     int is_plain;            /* but for its dates sl_identity_review() has nothing to say of it */
+    int is_complete;         /* as sl_identity_is_complete() */
     int has_features;        /* the leaf may say that it has to be stapled (RFC 7633) */
     unsigned key_mode;       /* permissions of the key's file (S_IWOTH, S_IROTH) that everybody has */
 } sl_stored_t;
@@ -43,6 +44,9 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 /* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has
  * it. */
 sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want);
+/* Does one of `cas` (NULL: there are none) have the name that the leaf calls its issuer's? That one is *issuer then,
+ * borrowed. 0 also for certificates that only OpenSSL reads. */
+int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer);
 /* The DER of the leaf and of the first certificate behind it, as long as it lives. 0 if there are no such bytes. */
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next);
 /* Is there surely nothing for sl_identity_review() to tell, at this moment? */

@@ -43,6 +43,20 @@ typedef struct dir_file_t {
     apr_array_header_t *links; /* hashes its links are named after, unsigned long */
 } dir_file_t;
 
+void sl_trust_paths(const sl_trust_source_t *source, const char *paths[SL_TRUST_PATHS + 1])
+{
+    const char *const all[SL_TRUST_PATHS] = {source->ca_file,    source->ca_path,    source->crl_file,
+                                             source->crl_path,   source->names_file, source->names_path,
+                                             source->responder_file, source->chain_file};
+    int count = 0;
+
+    for (int i = 0; i < SL_TRUST_PATHS; i++) {
+        if (all[i])
+            paths[count++] = all[i];
+    }
+    paths[count] = NULL;
+}
+
 static const char *keep(const build_t *build, const char *text)
 {
     return apr_pstrdup(build->problems->pool, text);

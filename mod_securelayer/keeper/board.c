@@ -22,6 +22,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ADDRESSES ((apr_uint64_t)1 << 38) /* bytes that a section has at most if it can do with less */
+
 typedef atomic_uint_least64_t word_t;
 
 typedef struct entry_t {
@@ -199,7 +201,8 @@ apr_status_t sl_section_make_large(sl_section_t **section, apr_pool_t *pool, int
                                    apr_size_t least, sl_problem_t *why)
 {
     for (apr_size_t size = most; size / 2 >= least; size /= 2) {
-        if (sl_section_make(section, pool, entries, size, NULL, NULL) == APR_SUCCESS)
+        if ((apr_uint64_t)size * 2 * (apr_uint64_t)entries <= ADDRESSES &&
+            sl_section_make(section, pool, entries, size, NULL, NULL) == APR_SUCCESS)
             return APR_SUCCESS;
     }
     return sl_section_make(section, pool, entries, least, NULL, why);

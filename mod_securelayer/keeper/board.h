@@ -39,8 +39,8 @@ typedef struct sl_board_t {
 apr_status_t sl_section_make(sl_section_t **section, apr_pool_t *pool, int entries, apr_size_t size,
                              const unsigned char *keys, sl_problem_t *why) __attribute__((warn_unused_result));
 
-/* The same with the largest entries that the system has room for: `most` bytes, or a half, a quarter, ... of it; not
- * less than `least`. */
+/* The same with the largest entries that the system has room for, and that take no more than 256 GiB of addresses
+ * together: `most` bytes, or a half, a quarter, ... of it; not less than `least`. */
 apr_status_t sl_section_make_large(sl_section_t **section, apr_pool_t *pool, int entries, apr_size_t most,
                                    apr_size_t least, sl_problem_t *why) __attribute__((warn_unused_result));
 

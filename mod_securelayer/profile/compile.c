@@ -1,6 +1,7 @@
 /* Settings into an SSL_CTX.  Called once per distinct settings at start, through profile_set. */
 #include "profile/compile.h"
 
+#include "base/file_stamp.h"
 #include "base/text.h"
 #include "crypto/cert_text.h"
 #include "crypto/openssl_error.h"
@@ -192,27 +193,33 @@ static const char *system_cas(void)
     return X509_get_default_cert_file();
 }
 
-static const char *path_of(const sl_settings_t *settings, sl_row_id_t row)
+/* In the order of sl_trust_paths(). What is in a directory has no stamp of its own. */
+static const char *take_path(sl_trust_source_t *source, const sl_settings_t *settings, sl_row_id_t row,
+                             sl_origin_t *origin)
 {
-    return sl_settings_is_refused(settings, row) ? NULL : sl_settings_text(settings, row);
+    const char *path = sl_settings_text(settings, row);
+    const sl_setting_t *setting = path && sl_row(row)->kind != SL_KIND_DIR ? sl_settings_get(settings, row) : NULL;
+    apr_uint64_t stamp = setting ? setting->values[0].stamp : 0;
+
+    if (path)
+        source->stamp = source->stamp && stamp ? sl_file_stamp_add(source->stamp, stamp) : 0;
+    *origin = sl_settings_origin(settings, row);
+    return path;
 }
 
 static void fill_server_source(sl_trust_source_t *source, const sl_settings_t *settings)
 {
-    source->names_file = sl_settings_text(settings, SL_NAMES_FILE);
-    source->names_path = sl_settings_text(settings, SL_NAMES_PATH);
-    source->names_file_origin = sl_settings_origin(settings, SL_NAMES_FILE);
-    source->names_path_origin = sl_settings_origin(settings, SL_NAMES_PATH);
-    if ((sl_settings_number(settings, SL_OCSP_ENABLE) & ~SL_OCSP_MISSING_OK) == SL_OCSP_OFF)
-        return;
-    source->responder_file = path_of(settings, SL_OCSP_RESPONDER_CERTS);
-    source->responder_file_origin = sl_settings_origin(settings, SL_OCSP_RESPONDER_CERTS);
+    source->names_file = take_path(source, settings, SL_NAMES_FILE, &source->names_file_origin);
+    source->names_path = take_path(source, settings, SL_NAMES_PATH, &source->names_path_origin);
+    if ((sl_settings_number(settings, SL_OCSP_ENABLE) & ~SL_OCSP_MISSING_OK) != SL_OCSP_OFF &&
+        !sl_settings_is_refused(settings, SL_OCSP_RESPONDER_CERTS))
+        source->responder_file = take_path(source, settings, SL_OCSP_RESPONDER_CERTS, &source->responder_file_origin);
 }
 
 static void fill_client_source(sl_trust_source_t *source, const sl_settings_t *settings)
 {
-    source->chain_file = path_of(settings, SL_PROXY_CHAIN_FILE);
-    source->chain_file_origin = sl_settings_origin(settings, SL_PROXY_CHAIN_FILE);
+    if (!sl_settings_is_refused(settings, SL_PROXY_CHAIN_FILE))
+        source->chain_file = take_path(source, settings, SL_PROXY_CHAIN_FILE, &source->chain_file_origin);
 }
 
 static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *settings, const rows_t *rows)
@@ -220,18 +227,15 @@ static void fill_trust_source(sl_trust_source_t *source, const sl_settings_t *se
     long crl = sl_settings_number(settings, rows->crl_check);
 
     memset(source, 0, sizeof(*source));
-    source->ca_file = sl_settings_text(settings, rows->ca_file);
+    source->stamp = SL_FILE_STAMPS;
+    source->ca_file = take_path(source, settings, rows->ca_file, &source->ca_file_origin);
     if (source->ca_file && sl_row(rows->ca_file)->words && !strcasecmp(source->ca_file, SL_SYSTEM_CAS))
         source->ca_file = system_cas();
-    source->ca_path = sl_settings_text(settings, rows->ca_path);
-    source->crl_file = sl_settings_text(settings, rows->crl_file);
-    source->crl_path = sl_settings_text(settings, rows->crl_path);
+    source->ca_path = take_path(source, settings, rows->ca_path, &source->ca_path_origin);
+    source->crl_file = take_path(source, settings, rows->crl_file, &source->crl_file_origin);
+    source->crl_path = take_path(source, settings, rows->crl_path, &source->crl_path_origin);
     source->crl_check = (sl_crl_check_t)(crl & ~SL_CRL_MISSING_OK);
     source->crl_missing_ok = (crl & SL_CRL_MISSING_OK) != 0;
-    source->ca_file_origin = sl_settings_origin(settings, rows->ca_file);
-    source->ca_path_origin = sl_settings_origin(settings, rows->ca_path);
-    source->crl_file_origin = sl_settings_origin(settings, rows->crl_file);
-    source->crl_path_origin = sl_settings_origin(settings, rows->crl_path);
     source->crl_check_origin = sl_settings_origin(settings, rows->crl_check);
     (rows->names_cas ? fill_server_source : fill_client_source)(source, settings);
 }

@@ -1,4 +1,5 @@
-/* The distinct profiles of one configuration: equal settings are compiled once.
+/* The distinct profiles of one configuration: equal settings are compiled once, and so are those that differ only in
+ * where a file of CAs or CRLs is, not in what is in it.
  * Used by the parent during start only. The set holds a reference to each profile until its pool is cleaned up. */
 #ifndef SL_PROFILE_PROFILE_SET_H
 #define SL_PROFILE_PROFILE_SET_H

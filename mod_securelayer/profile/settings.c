@@ -231,7 +231,8 @@ static const char *row_digest(const sl_settings_t *settings, sl_row_id_t row, ap
 
 static int counts(int row, int weight)
 {
-    return rows[row].weight & weight && !(weight & SL_NOT_OF_SECTIONS && rows[row].where & SL_DIR);
+    return rows[row].weight & weight && !(weight & SL_NOT_OF_SECTIONS && rows[row].where & SL_DIR) &&
+           !(weight & SL_NOT_BY_CONTENTS && rows[row].weight & SL_BY_CONTENTS);
 }
 
 /* The next one from `*at` on that says something about rows of `weight`; NULL: none does. */

@@ -66,9 +66,9 @@ typedef enum {
     SL_OPTION_BITS, /* SSLOptions: relative words change the inherited set */
 } sl_merge_t;
 
-enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4, SL_IN_CLIENT_PROFILE = 8 };
-/* With a weight in a question: rows that sections may set do not count. */
-enum { SL_NOT_OF_SECTIONS = 16 };
+enum { SL_IN_PROFILE = 1, SL_FOR_AUTH = 2, SL_FOR_SECURITY = 4, SL_IN_CLIENT_PROFILE = 8, SL_BY_CONTENTS = 32 };
+/* With a weight in a question: rows that sections may set, or those with SL_BY_CONTENTS, do not count. */
+enum { SL_NOT_OF_SECTIONS = 16, SL_NOT_BY_CONTENTS = 64 };
 
 /* Words of SL_ENGINE, SL_VERIFY_CLIENT, SL_SNI_POLICY, SL_UNKNOWN_NAME, SL_BROKEN_HOST, SL_CLIENT_CERT_HEADER;
  * policy.h has those of SL_POLICY and the bits of SL_PROTOCOL. */

@@ -10,7 +10,8 @@
  *   words    allowed words, '|' separated; "a=b" makes a a synonym of b
  *   weight   SL_IN_PROFILE: compiled into the profile; SL_FOR_AUTH, SL_FOR_SECURITY: compared by SSLVHostSNIPolicy
  *            (certificates are compared by what is in them);
- *            SL_IN_CLIENT_PROFILE: compiled into the profile of the side that connects to backends
+ *            SL_IN_CLIENT_PROFILE: compiled into the profile of the side that connects to backends;
+ *            SL_BY_CONTENTS: a file of certificates or CRLs; for a profile it counts what is in it, not where it is
  * SL_SLOT has the same columns for a value that another row's arguments fill; it is no directive of its own. */
 
 /* Certificates and keys */
@@ -75,15 +76,17 @@ SL_ROW(SL_TICKET_ROTATION, "SecureLayerTicketRotation", SL_KIND_NUMBER, SL_MAIN,
 
 /* Client certificates */
 SL_ROW(SL_CA_FILE, "SSLCACertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
-       SL_IN_PROFILE | SL_FOR_AUTH, "file with the CA certificates that client certificates are checked against")
+       SL_IN_PROFILE | SL_FOR_AUTH | SL_BY_CONTENTS,
+       "file with the CA certificates that client certificates are checked against")
 SL_ROW(SL_CA_PATH, "SSLCACertificatePath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "directory with hashed CA certificates")
 SL_ROW(SL_NAMES_FILE, "SSLCADNRequestFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
-       SL_IN_PROFILE | SL_FOR_AUTH, "file with the certificates whose names are sent to clients as acceptable CAs")
+       SL_IN_PROFILE | SL_FOR_AUTH | SL_BY_CONTENTS,
+       "file with the certificates whose names are sent to clients as acceptable CAs")
 SL_ROW(SL_NAMES_PATH, "SSLCADNRequestPath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "directory with the certificates whose names are sent to clients")
 SL_ROW(SL_CRL_FILE, "SSLCARevocationFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
-       SL_IN_PROFILE | SL_FOR_AUTH, "file with certificate revocation lists")
+       SL_IN_PROFILE | SL_FOR_AUTH | SL_BY_CONTENTS, "file with certificate revocation lists")
 SL_ROW(SL_CRL_PATH, "SSLCARevocationPath", SL_KIND_DIR, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "directory with hashed certificate revocation lists")
 SL_ROW(SL_CRL_CHECK, "SSLCARevocationCheck", SL_KIND_CRL_CHECK, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
@@ -122,7 +125,8 @@ SL_ROW(SL_OCSP_PROXY, "SSLOCSPProxyURL", SL_KIND_URL, SL_SERVER, SL_CHILD_WINS, 
 SL_ROW(SL_OCSP_NO_VERIFY, "SSLOCSPNoVerify", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL,
        SL_IN_PROFILE | SL_FOR_AUTH, "on, off: the signature of an answer is not looked at (unsafe)")
 SL_ROW(SL_OCSP_RESPONDER_CERTS, "SSLOCSPResponderCertificateFile", SL_KIND_FILE, SL_SERVER, SL_CHILD_WINS, 0, 0, 0,
-       NULL, SL_IN_PROFILE | SL_FOR_AUTH, "file with certificates of responders that are believed beside the CA")
+       NULL, SL_IN_PROFILE | SL_FOR_AUTH | SL_BY_CONTENTS,
+       "file with certificates of responders that are believed beside the CA")
 
 /* OCSP stapling */
 SL_ROW(SL_USE_STAPLING, "SSLUseStapling", SL_KIND_FLAG, SL_SERVER, SL_CHILD_WINS, 0, 0, 0, NULL, 0,

@@ -61,6 +61,12 @@ static int same_identities(const sl_vhost_t *a, const sl_vhost_t *b, sl_same_cer
            hold_all(b->identities, a->identities, same);
 }
 
+/* Files with the same CAs make one profile, but may change one by one. */
+static int is_one_policy(const sl_vhost_t *a, const sl_vhost_t *b)
+{
+    return a->profile == b->profile && a->trust_id == b->trust_id;
+}
+
 const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, int policy, sl_same_certificate_t same,
                              apr_pool_t *pool)
 {
@@ -72,7 +78,7 @@ const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, 
         return "SSLEngine";
     if (policy == SL_SNI_STRICT)
         return "the virtual host";
-    if (shaken->profile != asked->profile) {
+    if (!is_one_policy(shaken, asked)) {
         difference = sl_settings_difference(shaken->settings, asked->settings, SL_FOR_AUTH, pool);
         if (difference)
             return difference;
@@ -89,6 +95,6 @@ const char *sl_vhost_differs(const sl_vhost_t *shaken, const sl_vhost_t *asked, 
 
 int sl_vhost_trusts_alike(const sl_vhost_t *a, const sl_vhost_t *b, apr_pool_t *pool)
 {
-    return a->profile == b->profile ||
+    return is_one_policy(a, b) ||
            !sl_settings_difference(a->settings, b->settings, SL_FOR_AUTH | SL_NOT_OF_SECTIONS, pool);
 }

@@ -98,6 +98,18 @@ static void the_last_release_frees(void **state)
     sl_identity_release(NULL);
 }
 
+static const char *told(apr_pool_t *pool, const sl_problems_t *problems)
+{
+    const char *text = "";
+
+    for (int i = 0; i < problems->all->nelts; i++) {
+        const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
+
+        text = apr_pstrcat(pool, text, why->log_id ? why->log_id : "-", " ", sl_problem_text(why, pool), "\n", NULL);
+    }
+    return text;
+}
+
 /* All warnings in one text, each with its id. */
 static const char *review(apr_pool_t *pool, const material_pair_t *pair, STACK_OF(X509) *chain, const char *name,
                           apr_int64_t now)
@@ -106,19 +118,27 @@ static const char *review(apr_pool_t *pool, const material_pair_t *pair, STACK_O
     sl_identity_t *identity = identity_of(pair, chain);
     sl_problems_t *problems = sl_problems_make(pool);
     apr_array_header_t *names = apr_array_make(pool, 1, sizeof(const char *));
-    const char *text = "";
 
     if (name)
         APR_ARRAY_PUSH(names, const char *) = name;
     sl_identity_review(identity, name ? names : NULL, now ? now : material_now(), &origin, problems);
     assert_int_equal(problems->errors, 0);
-    for (int i = 0; i < problems->all->nelts; i++) {
-        const sl_problem_t *why = APR_ARRAY_IDX(problems->all, i, const sl_problem_t *);
-
-        text = apr_pstrcat(pool, text, why->log_id ? why->log_id : "-", " ", sl_problem_text(why, pool), "\n", NULL);
-    }
     sl_identity_release(identity);
-    return text;
+    return told(pool, problems);
+}
+
+/* What is told of its issuer. */
+static const char *review_issuer(apr_pool_t *pool, const material_pair_t *pair, STACK_OF(X509) *chain,
+                                 STACK_OF(X509) *cas)
+{
+    static const sl_origin_t origin = {"httpd.conf", 7, "SSLCertificateFile"};
+    sl_identity_t *identity = identity_of(pair, chain);
+    sl_problems_t *problems = sl_problems_make(pool);
+
+    sl_identity_review_issuer(identity, cas, &origin, problems);
+    assert_int_equal(problems->errors, 0);
+    sl_identity_release(identity);
+    return told(pool, problems);
 }
 
 static void assert_warns(const char *text, const char *of)
@@ -209,13 +229,28 @@ static void a_ca_certificate_is_warned_of(void **state)
     assert_warns(review(*state, material_ca(*state, "ca", NULL), NULL, NULL, 0), "AH01906 ");
 }
 
+static void a_missing_issuer_is_warned_of(void **state)
+{
+    material_pair_t *root = material_ca(*state, "root", NULL), *sub = material_ca(*state, "sub", root);
+    material_pair_t *leaf = material_server(*state, "a.test", "P-256", sub);
+    STACK_OF(X509) *cas = material_stack(*state, root->cert, sub->cert, NULL);
+    static const char missing[] = "the chain is incomplete: the certificate of the issuer, CN=sub, is not there";
+
+    assert_warns(review_issuer(*state, leaf, NULL, NULL), missing);
+    assert_warns(review_issuer(*state, leaf, NULL, material_stack(*state, root->cert, NULL)), missing);
+    assert_string_equal(review_issuer(*state, leaf, NULL, cas), "");
+    assert_string_equal(review_issuer(*state, leaf, material_stack(*state, sub->cert, NULL), NULL), "");
+    /* What has a chain is sent with that one. */
+    assert_warns(review_issuer(*state, leaf, material_stack(*state, root->cert, NULL), cas), missing);
+    assert_string_equal(review_issuer(*state, material_server(*state, "a.test", "RSA", NULL), NULL, NULL), "");
+}
+
 static void gaps_and_strangers_in_the_chain_are_warned_of(void **state)
 {
     material_pair_t *root = material_ca(*state, "root", NULL), *sub = material_ca(*state, "sub", root);
     material_pair_t *leaf = material_server(*state, "a.test", "P-256", sub);
     material_pair_t *stranger = material_ca(*state, "stranger", NULL);
 
-    assert_warns(review(*state, leaf, NULL, NULL, 0), "the chain is incomplete: the certificate of the issuer, CN=sub");
     assert_warns(review(*state, leaf, material_stack(*state, root->cert, NULL), NULL, 0), "CN=root signs nothing");
     assert_warns(review(*state, leaf, material_stack(*state, sub->cert, stranger->cert, NULL), NULL, 0),
                  "CN=stranger signs nothing");
@@ -231,6 +266,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(dates_are_warned_of),
     UNIT_TEST(weak_keys_and_signatures_are_warned_of),
     UNIT_TEST(a_ca_certificate_is_warned_of),
+    UNIT_TEST(a_missing_issuer_is_warned_of),
     UNIT_TEST(gaps_and_strangers_in_the_chain_are_warned_of),
 };
 

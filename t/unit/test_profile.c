@@ -1,6 +1,7 @@
 /* profile: settings land in the SSL_CTX, equal settings share one, what can't be is told with where it was said. */
 #include "unit.h"
 
+#include "keeper/watch.h"
 #include "material.h"
 #include "profile/policy.h"
 #include "profile/profile_set.h"
@@ -428,6 +429,102 @@ static void equal_settings_share_one_profile(void **state)
     assert_int_equal(sl_profile_set_count(set_of), 2);
 }
 
+/* Whose CA file is that one. */
+static sl_profile_t *profile_with(apr_pool_t *pool, sl_profile_set_t *set_of, const char *path, const char *depth)
+{
+    sl_settings_t *settings = with(pool, SL_CA_FILE, path);
+
+    set(settings, SL_VERIFY_DEPTH, depth);
+    return sl_profile_set_get(set_of, settings, path, pool, problems);
+}
+
+static void files_with_the_same_cas_make_one_profile(void **state)
+{
+    enum { MANY = 12 }; /* more than are remembered in order */
+    material_bytes_t cas = material_cert_pem(*state, material_ca(*state, "the ca", NULL)->cert);
+    material_bytes_t others = material_cert_pem(*state, material_ca(*state, "another ca", NULL)->cert);
+    const char *dir = material_dir(*state), *first = material_file(*state, dir, "first", cas);
+    sl_profile_set_t *set_of = sl_profile_set_make(*state, material_now(), NULL);
+    sl_profile_t *shared, *oldest = NULL;
+
+    problems = sl_problems_make(*state);
+    shared = profile_with(*state, set_of, first, "2");
+    assert_non_null(shared);
+    for (int i = 0; i < MANY; i++) {
+        const char *same = material_file(*state, dir, apr_psprintf(*state, "same%d", i), cas);
+        const char *other = material_file(*state, dir, apr_psprintf(*state, "other%d", i),
+                                          material_join(*state, others, material_text(apr_itoa(*state, i))));
+        sl_profile_t *profile = profile_with(*state, set_of, other, "2");
+
+        assert_ptr_equal(profile_with(*state, set_of, same, "2"), shared);
+        assert_ptr_not_equal(profile, shared);
+        oldest = oldest ? oldest : profile;
+        assert_ptr_not_equal(profile_with(*state, set_of, same, "3"), shared);
+    }
+    assert_int_equal(sl_profile_set_count(set_of), 2 + MANY);
+    assert_ptr_equal(profile_with(*state, set_of,
+                                  material_file(*state, dir, "late", material_join(*state, others, material_text("0"))),
+                                  "2"),
+                     oldest);
+    assert_int_equal(sl_profile_set_count(set_of), 2 + MANY);
+    sl_profile_set_keep_apart(set_of);
+    assert_ptr_not_equal(profile_with(*state, set_of, first, "2"), shared);
+    assert_string_equal(told(*state), "");
+}
+
+/* Each path is told, though what is in the files is the same. */
+static void files_without_cas_are_told_one_by_one(void **state)
+{
+    const char *dir = material_dir(*state);
+    sl_profile_set_t *set_of = sl_profile_set_make(*state, material_now(), NULL);
+
+    problems = sl_problems_make(*state);
+    for (int i = 0; i < 3; i++) {
+        const char *path = material_file(*state, dir, apr_psprintf(*state, "junk%d", i), material_text("junk\n"));
+
+        assert_null(profile_with(*state, set_of, path, "2"));
+        assert_non_null(strstr(told(*state), path));
+    }
+    assert_int_equal(sl_profile_set_count(set_of), 0);
+}
+
+/* Of a backend's side others put more certificates into the store. */
+static void profiles_for_backends_count_by_paths(void **state)
+{
+    material_bytes_t cas = material_cert_pem(*state, material_ca(*state, "the ca", NULL)->cert);
+    const char *dir = material_dir(*state);
+    sl_profile_set_t *set_of = sl_profile_set_make_client(*state, material_now(), NULL);
+    sl_settings_t *one = with(*state, SL_PROXY_CA_FILE, material_file(*state, dir, "one", cas));
+    sl_settings_t *two = with(*state, SL_PROXY_CA_FILE, material_file(*state, dir, "two", cas));
+
+    problems = sl_problems_make(*state);
+    assert_ptr_not_equal(sl_profile_set_get(set_of, one, "a", *state, problems),
+                         sl_profile_set_get(set_of, two, "b", *state, problems));
+}
+
+/* So the keeper need not read them again. */
+static void files_are_stamped_as_the_keeper_does_it(void **state)
+{
+    const char *dir = material_dir(*state), *paths[SL_TRUST_PATHS + 1];
+    const char *ca = material_file(*state, dir, "ca", material_text("a"));
+    sl_settings_t *settings = with(*state, SL_CA_FILE, ca);
+    sl_trust_source_t source;
+
+    set(settings, SL_CRL_FILE, material_file(*state, dir, "crl", material_text("b")));
+    set(settings, SL_NAMES_FILE, material_file(*state, dir, "names", material_text("c")));
+    sl_profile_trust_source(&source, settings);
+    sl_trust_paths(&source, paths);
+    assert_string_equal(paths[0], ca);
+    assert_non_null(paths[2]);
+    assert_null(paths[3]);
+    assert_int_equal(source.stamp, sl_watch_stamp(paths));
+    material_file(*state, dir, "names", material_text("longer"));
+    assert_int_not_equal(source.stamp, sl_watch_stamp(paths));
+    set(settings, SL_CA_PATH, dir); /* what is in it changes by itself */
+    sl_profile_trust_source(&source, settings);
+    assert_int_equal(source.stamp, 0);
+}
+
 static void a_profile_outlives_its_set_as_long_as_it_is_held(void **state)
 {
     apr_pool_t *pool;
@@ -476,6 +573,10 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(all_that_is_wrong_with_client_certificates_is_told),
     UNIT_TEST(the_scope_follows_what_decides_about_clients),
     UNIT_TEST(equal_settings_share_one_profile),
+    UNIT_TEST(files_with_the_same_cas_make_one_profile),
+    UNIT_TEST(files_without_cas_are_told_one_by_one),
+    UNIT_TEST(profiles_for_backends_count_by_paths),
+    UNIT_TEST(files_are_stamped_as_the_keeper_does_it),
     UNIT_TEST(a_profile_outlives_its_set_as_long_as_it_is_held),
     UNIT_TEST(what_does_not_compile_is_told_once),
 };

@@ -305,22 +305,33 @@ static void collect_certificate(const look_t *in)
 /* ---- the same by bytes, for nearly all ---- */
 
 typedef struct bytes_t {
-    sl_reader_t leaf, issuer; /* DER */
+    sl_reader_t leaf, issuer; /* DER; the second one is empty if ca is there */
     sl_cert_der_t cert;       /* the leaf's */
+    X509 *ca;                 /* who issued it; NULL: the issuer is in its chain */
     const char *url;          /* of the responder; NULL: there is none */
 } bytes_t;
+
+static int find_in_bytes(const look_t *in, const sl_stored_t *stored, bytes_t *bytes)
+{
+    const sl_trust_t *trust = in->vhost->profile->trust;
+    sl_cert_der_t issuer;
+
+    bytes->ca = NULL;
+    if (!sl_reader_left(&bytes->issuer))
+        return sl_stored_is_issued_among(stored, trust ? trust->cas : NULL, &bytes->ca);
+    return sl_cert_der_read(&issuer, bytes->issuer.at, sl_reader_left(&bytes->issuer)) &&
+           sl_cert_der_is_issued_by(&bytes->cert, &issuer);
+}
 
 /* 0 if there is anything that only OpenSSL knows. */
 static int read_bytes(const look_t *in, const sl_stored_t *stored, bytes_t *bytes)
 {
     const char *forced = sl_settings_text(in->vhost->settings, SL_STAPLING_URL);
-    sl_cert_der_t issuer;
     sl_reader_t url;
 
     if (!sl_stored_certificates(stored, &bytes->leaf, &bytes->issuer) ||
         !sl_cert_der_read(&bytes->cert, bytes->leaf.at, sl_reader_left(&bytes->leaf)) ||
-        !sl_cert_der_read(&issuer, bytes->issuer.at, sl_reader_left(&bytes->issuer)) ||
-        !sl_cert_der_is_issued_by(&bytes->cert, &issuer))
+        !find_in_bytes(in, stored, bytes))
         return 0;
     bytes->url = forced;
     if (!forced && sl_cert_der_responder(&bytes->cert, &url))
@@ -340,7 +351,11 @@ static void add_stored(const look_t *in, sl_stapled_t *record, const sl_stored_t
     if (!staple)
         return;
     staple->start = stored;
-    staple->is_own = 1;
+    staple->owns_cert = 1;
+    staple->owns_issuer = !bytes->ca;
+    staple->issuer = bytes->ca;
+    if (bytes->ca)
+        hold(in, bytes->ca);
     staple->is_urgent = bytes->cert.has_features;
     set_url(staple, bytes->url);
 }
@@ -358,7 +373,8 @@ static int collect_stored(const look_t *in, const sl_stored_t *stored)
     SHA1(bytes.leaf.at, sl_reader_left(&bytes.leaf), id);
     record = record_for(in, id, stored->digest);
     if (has_prime_hooks(in))
-        prime(in, record, pem_of(in, &bytes.leaf), pem_of(in, &bytes.issuer));
+        prime(in, record, pem_of(in, &bytes.leaf),
+              bytes.ca ? sl_cert_text_pem(in->scratch, bytes.ca) : pem_of(in, &bytes.issuer));
     if (record->primed)
         by_identity[in->id] = record;
     else if (wants_staples(in))

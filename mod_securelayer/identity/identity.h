@@ -57,8 +57,8 @@ const char *sl_identity_weakness(const sl_identity_t *identity, apr_pool_t *pool
 /* What a careful administrator would want to be told of it, as warnings in `problems`, all with `origin`:
  * AH01906 it is a CA certificate; expired; expires within 14 days (or a third of its lifetime if that is shorter); not
  * yet valid; weak key (RSA below 2048, EC below 224) or signature (MD5, SHA-1); disordered chain (a certificate that
- * signs nothing in it; root sent needlessly is no warning); AH01909 when none of `names` (const char *, lower case) is covered, naming the first
- * five. `names` may be NULL. */
+ * signs nothing in it; root sent needlessly is no warning); AH01909 when none of `names` (const char *, lower case) is
+ * covered, naming the first five. `names` may be NULL. */
 void sl_identity_review(const sl_identity_t *identity, const apr_array_header_t *names, apr_int64_t now,
                         const sl_origin_t *origin, sl_problems_t *problems);
 

@@ -12,6 +12,7 @@
 
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
+#include <openssl/x509v3.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -377,6 +378,15 @@ static int has_name(const X509_NAME *name, const sl_reader_t *wanted)
            !memcmp(der + length - content, wanted->at, content);
 }
 
+/* Of CAs that have one name. */
+static int has_key_id(X509 *ca, const sl_reader_t *wanted)
+{
+    const ASN1_OCTET_STRING *id = X509_get0_subject_key_id(ca);
+
+    return !id || !sl_reader_left(wanted) ||
+           sl_reader_is(wanted, ASN1_STRING_get0_data(id), (apr_size_t)ASN1_STRING_length(id));
+}
+
 int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer)
 {
     sl_cert_der_t cert;
@@ -387,7 +397,7 @@ int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X5
         return 0;
     for (int i = 0; i < sk_X509_num(cas); i++) {
         *issuer = sk_X509_value(cas, i);
-        if (has_name(X509_get_subject_name(*issuer), &cert.issuer))
+        if (has_name(X509_get_subject_name(*issuer), &cert.issuer) && has_key_id(*issuer, &cert.issuer_key))
             return 1;
     }
     return 0;
@@ -395,8 +405,11 @@ int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X5
 
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next)
 {
-    return stored->bytes && sl_blob_leaf(stored->bytes, stored->length, leaf) &&
-           sl_blob_first_of_chain(stored->chain, stored->chain_length, next);
+    sl_reader_init(next, stored->bytes, 0);
+    if (!stored->bytes || !sl_blob_leaf(stored->bytes, stored->length, leaf))
+        return 0;
+    (void)sl_blob_first_of_chain(stored->chain, stored->chain_length, next);
+    return 1;
 }
 
 int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now)

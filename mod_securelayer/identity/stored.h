@@ -44,10 +44,11 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 /* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has
  * it. */
 sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want);
-/* Does one of `cas` (NULL: there are none) have the name that the leaf calls its issuer's? That one is *issuer then,
- * borrowed. 0 also for certificates that only OpenSSL reads. */
+/* Does one of `cas` (NULL: there are none) have the name, and the key identifier, that the leaf says of its issuer?
+ * That one is *issuer then, borrowed. 0 also for certificates that only OpenSSL reads. */
 int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer);
-/* The DER of the leaf and of the first certificate behind it, as long as it lives. 0 if there are no such bytes. */
+/* The DER of the leaf and of the first certificate behind it (empty: there is none), as long as it lives. 0 if there
+ * are no bytes. */
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next);
 /* Is there surely nothing for sl_identity_review() to tell, at this moment? */
 int sl_stored_is_in_order(const sl_stored_t *stored, apr_int64_t now);

@@ -68,13 +68,11 @@ void sl_staple_subject_leave(sl_staple_t *staple, const sl_section_t *identities
 {
     int is_of_start = !staple->version && staple->start;
 
-    if (!staple->is_own)
-        return;
-    if (is_of_start || (staple->version && identities)) {
+    if (staple->owns_cert && (is_of_start || (staple->version && identities))) {
         X509_free(staple->cert);
         staple->cert = NULL;
     }
-    if (is_of_start) {
+    if (staple->owns_issuer && is_of_start) {
         X509_free(staple->issuer);
         staple->issuer = NULL;
     }
@@ -105,11 +103,11 @@ int sl_staple_subject_change(sl_staple_t *staple, const sl_identity_t *identity)
     if (X509_digest(identity->leaf, EVP_sha256(), staple->key, &length) != 1 || X509_up_ref(identity->leaf) != 1)
         return 0;
     issuer = find_issuer(staple, identity);
-    if (staple->is_own) {
+    if (staple->owns_cert)
         X509_free(staple->cert);
+    if (staple->owns_issuer)
         X509_free(staple->issuer);
-    }
-    staple->is_own = 1;
+    staple->owns_cert = staple->owns_issuer = 1;
     staple->cert = identity->leaf;
     staple->issuer = issuer;
     return 1;

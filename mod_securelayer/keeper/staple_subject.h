@@ -9,7 +9,7 @@
 
 #include <openssl/x509.h>
 
-/* One certificate. What is pointed to is borrowed and lives as long as the job, but for what is_own says. */
+/* One certificate. What is pointed to is borrowed and lives as long as the job, but for what is owned. */
 typedef struct sl_staple_t {
     unsigned char key[SL_BOARD_KEY_SIZE]; /* SHA-256 of the certificate's DER */
     X509 *cert, *issuer; /* as far as they are made (keeper/staple_subject) */
@@ -30,7 +30,7 @@ typedef struct sl_staple_t {
     int entry;          /* of the sections */
     /* The job's own */
     apr_uint64_t version; /* of the identity that cert is of */
-    int is_own;         /* cert and issuer are to be freed, if they are there */
+    int owns_cert, owns_issuer; /* it is to be freed, if it is there */
     int failures;       /* in a row */
     apr_time_t due;
     apr_int64_t until;  /* of what is published; 0: nothing is, or no answer */

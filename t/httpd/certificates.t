@@ -56,7 +56,7 @@ $httpd->config(join '', "Listen 127.0.0.1:\${port_https}\n",
     host('chain-files.forms.test', map({ ("$C $_->{cert}", "$K $_->{key}") } $below, $rsa_below),
         'SSLCertificateChainFile ' . in_root('both.chain', $ca, $below->{chain})),
     host('leaf-in-chain.forms.test', "$C $below->{cert}", "$K $below->{key}", "SSLCertificateChainFile $below->{full}"),
-    host('from-cas.forms.test', "$C $below->{cert}", "$K $below->{key}",
+    host('from-cas.forms.test', "$C " . in_root('from-cas.crt', $below->{cert}), "$K $below->{key}",
         'SSLCACertificateFile ' . in_root('cas.pem', $ca, $below->{chain})),
     host('none.forms.test', "$C $below->{cert}", "$K $below->{key}"),
     host('parameters.forms.test', "$C " . in_root('parameters.pem', $cert{rsa}{cert}, $dh, $ec), "$K $cert{rsa}{key}",
@@ -128,6 +128,9 @@ is(shown('two-chains.forms.test', '-sigalgs', 'RSA-PSS+SHA256')->{chain}, 'types
 my $s = shown('none.forms.test');
 is($s->{chain}, 'below.test', 'no chain anywhere: the leaf alone');
 isnt($s->{verify}, 0, '... which a client that knows the root alone can not verify');
+my $told = $checked->{err} . $checked->{out} . $httpd->said;
+like($told, qr/\Q$below->{cert}\E: the chain is incomplete/, '... which the start tells');
+unlike($told, qr/from-cas\.crt: the chain is incomplete/, '... but not where CAs complete it');
 
 # Parameters in the first certificate's file
 $s = $client->s_client('parameters.forms.test', args => ['-tls1_2', '-cipher', 'DHE']);

@@ -167,7 +167,7 @@ static sl_job_t *make_many(apr_pool_t *pool, kept_t *kept)
 
         memcpy(staple->key, kept->stored->digest, sizeof(staple->key));
         staple->start = kept->stored;
-        staple->is_own = 1;
+        staple->owns_cert = staple->owns_issuer = 1;
         staple->name = "a.test";
         staple->url = "http://127.0.0.1:1/"; /* nobody */
         staple->max_age = -1;

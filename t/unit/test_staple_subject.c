@@ -37,10 +37,10 @@ static apr_status_t give_up(void *baton)
 
     sl_stored_free(t->stored, t->vault);
     sl_vault_free(t->vault);
-    if (t->staple.is_own) {
+    if (t->staple.owns_cert)
         X509_free(t->staple.cert);
+    if (t->staple.owns_issuer)
         X509_free(t->staple.issuer);
-    }
     return APR_SUCCESS;
 }
 
@@ -62,7 +62,7 @@ static setup_t *make(apr_pool_t *pool)
     assert_int_equal(sl_section_make(&t->identities, pool, 1, SL_IDENTITY_SIZE_MAX, NULL, NULL), APR_SUCCESS);
     memcpy(t->staple.key, t->stored->digest, sizeof(t->staple.key));
     t->staple.start = t->stored;
-    t->staple.is_own = 1;
+    t->staple.owns_cert = t->staple.owns_issuer = 1;
     return t;
 }
 
@@ -106,6 +106,23 @@ static void that_of_the_start_is_made_when_it_is_needed(void **state)
         sl_staple_subject_leave(&t->staple, t->identities);
         assert_true(!t->staple.cert && !t->staple.issuer);
     }
+}
+
+/* Where CAs complete the chain. */
+static void an_issuer_from_elsewhere_stays(void **state)
+{
+    setup_t *t = make(*state);
+
+    t->staple.issuer = t->ca->cert;
+    t->staple.owns_issuer = 0;
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(sl_staple_subject_make(&t->staple, t->identities), 1);
+        assert_true(is_made_of(t, t->first, t->ca));
+        sl_staple_subject_leave(&t->staple, t->identities);
+        assert_true(!t->staple.cert && t->staple.issuer == t->ca->cert);
+    }
+    change_to(t, t->second, NULL);
+    assert_true(is_made_of(t, t->second, t->ca));
 }
 
 static void a_newer_one_is_made_of_the_board(void **state)
@@ -176,6 +193,7 @@ static void what_could_not_be_made_again_stays(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(that_of_the_start_is_made_when_it_is_needed),
+    UNIT_TEST(an_issuer_from_elsewhere_stays),
     UNIT_TEST(a_newer_one_is_made_of_the_board),
     UNIT_TEST(one_that_the_staple_does_not_know_of_is_not_made),
     UNIT_TEST(without_its_issuer_that_of_an_older_one_is_taken),

@@ -136,6 +136,28 @@ static void test_chain(void **state)
 }
 
 /* Group of the elliptic curve parameters beside a certificate. */
+/* Each other's issuers: every one is sent once. */
+static void test_chain_in_a_ring(void **state)
+{
+    static const material_cert_t first_ca = {.subject = "/CN=first", .ca = 1},
+                                 second_ca = {.subject = "/CN=second", .ca = 1};
+    apr_pool_t *pool = *state;
+    setup_t t = make(pool, "");
+    const material_pair_t *first = material_ca(pool, "first", NULL), *second = material_ca(pool, "second", NULL);
+    const material_pair_t *leaf = material_server(pool, "c.test", "P-256", first);
+    material_bytes_t cas =
+        material_join(pool, material_cert_pem(pool, material_cert(pool, &first_ca, first->key, second)),
+                      material_cert_pem(pool, material_cert(pool, &second_ca, second->key, first)));
+    const char *path = material_file(pool, material_dir(pool), "cas.pem", cas);
+
+    memory_host_add(
+        t.memory, "c.test",
+        memory_vhost(pool, "c.test:443", apr_pstrcat(pool, "SSLCACertificateFile ", path, NULL), leaf, NULL));
+    SSL_CTX_set_verify(t.client, SSL_VERIFY_NONE, NULL);
+    assert_open(&t, "c.test");
+    assert_int_equal(certificates_received(&t), 3);
+}
+
 static void test_group_of_the_certificate(void **state)
 {
     setup_t t = make(*state, "");
@@ -823,6 +845,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(test_key_type_the_client_can_verify),
     UNIT_TEST(test_pieces),
     UNIT_TEST(test_chain),
+    UNIT_TEST(test_chain_in_a_ring),
     UNIT_TEST(test_group_of_the_certificate),
     UNIT_TEST(test_hello_retry),
     UNIT_TEST(test_second_hello_differs),

@@ -1,5 +1,5 @@
-/* A small table by the certificates' bytes; a newcomer takes the place of the one whose turn it is.
- * Called by blob.c. */
+/* Small tables by the certificates' bytes; a newcomer takes the place of the one whose turn it is.
+ * Called by blob and trust_blob. */
 #include "identity/shared_certs.h"
 
 #include "base/sha256.h"
@@ -16,61 +16,97 @@ typedef struct shared_t {
     X509 *cert;
 } shared_t;
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static shared_t table[MOST];
-static unsigned turn;
+typedef struct table_t {
+    X509 *(*make)(const unsigned char *der, apr_size_t length);
+    pthread_mutex_t lock;
+    shared_t certs[MOST];
+    unsigned turn;
+} table_t;
 
-static X509 *find(const unsigned char *digest)
+static X509 *decode(const unsigned char *der, apr_size_t length)
+{
+    const unsigned char *at = der;
+    X509 *cert = d2i_X509(NULL, &at, (long)length);
+
+    if (!cert || at == der + length)
+        return cert;
+    X509_free(cert);
+    return NULL;
+}
+
+static table_t quick = {sl_cert_quick, PTHREAD_MUTEX_INITIALIZER, {{{0}, NULL}}, 0};
+static table_t plain = {decode, PTHREAD_MUTEX_INITIALIZER, {{{0}, NULL}}, 0};
+
+static X509 *find(table_t *table, const unsigned char *digest)
 {
     X509 *found = NULL;
 
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&table->lock);
     for (int i = 0; i < MOST && !found; i++) {
-        if (table[i].cert && !memcmp(table[i].digest, digest, SL_SHA256_SIZE) && X509_up_ref(table[i].cert) == 1)
-            found = table[i].cert;
+        if (table->certs[i].cert && !memcmp(table->certs[i].digest, digest, SL_SHA256_SIZE) &&
+            X509_up_ref(table->certs[i].cert) == 1)
+            found = table->certs[i].cert;
     }
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_unlock(&table->lock);
     return found;
 }
 
-static void keep(const unsigned char *digest, X509 *cert)
+static void keep(table_t *table, const unsigned char *digest, X509 *cert)
 {
+    shared_t *place;
     X509 *old;
 
     if (X509_up_ref(cert) != 1)
         return;
-    pthread_mutex_lock(&lock);
-    old = table[turn].cert;
-    memcpy(table[turn].digest, digest, SL_SHA256_SIZE);
-    table[turn].cert = cert;
-    turn = (turn + 1) % MOST;
-    pthread_mutex_unlock(&lock);
+    pthread_mutex_lock(&table->lock);
+    place = &table->certs[table->turn];
+    old = place->cert;
+    memcpy(place->digest, digest, SL_SHA256_SIZE);
+    place->cert = cert;
+    table->turn = (table->turn + 1) % MOST;
+    pthread_mutex_unlock(&table->lock);
     X509_free(old);
 }
 
-X509 *sl_shared_cert(const unsigned char *der, apr_size_t length)
+static X509 *get(table_t *table, const unsigned char *der, apr_size_t length)
 {
     unsigned char digest[SL_SHA256_SIZE];
     X509 *cert;
 
     sl_sha256(digest, der, length);
-    cert = find(digest);
+    cert = find(table, digest);
     if (cert)
         return cert;
-    cert = sl_cert_quick(der, length);
+    cert = table->make(der, length);
     if (!cert)
         return NULL;
     sl_cert_settle(cert); /* before others see it */
-    keep(digest, cert);
+    keep(table, digest, cert);
     return cert;
+}
+
+X509 *sl_shared_cert(const unsigned char *der, apr_size_t length)
+{
+    return get(&quick, der, length);
+}
+
+X509 *sl_shared_ca(const unsigned char *der, apr_size_t length)
+{
+    return get(&plain, der, length);
+}
+
+static void forget(table_t *table)
+{
+    pthread_mutex_lock(&table->lock);
+    for (int i = 0; i < MOST; i++) {
+        X509_free(table->certs[i].cert);
+        table->certs[i].cert = NULL;
+    }
+    pthread_mutex_unlock(&table->lock);
 }
 
 void sl_shared_certs_forget(void)
 {
-    pthread_mutex_lock(&lock);
-    for (int i = 0; i < MOST; i++) {
-        X509_free(table[i].cert);
-        table[i].cert = NULL;
-    }
-    pthread_mutex_unlock(&lock);
+    forget(&quick);
+    forget(&plain);
 }

@@ -6,8 +6,11 @@
 
 #include "base/bytes.h"
 #include "crypto/openssl_error.h"
+#include "identity/shared_certs.h"
 
 #include <openssl/crypto.h>
+
+#define FEW 8 /* certificates */
 
 static void put_cert(sl_writer_t *w, X509 *cert)
 {
@@ -99,12 +102,23 @@ static const unsigned char *take(sl_reader_t *r, long *length)
     return size ? sl_reader_take(r, size) : NULL;
 }
 
+/* Hosts that have files of their own have few CAs, and mostly the same ones. */
+static X509 *take_cert(sl_reader_t *r, int is_of_few)
+{
+    long length;
+    const unsigned char *at = take(r, &length);
+
+    if (!at)
+        return NULL;
+    return is_of_few ? sl_shared_ca(at, (apr_size_t)length) : d2i_X509(NULL, &at, length);
+}
+
 static int take_certs(sl_reader_t *r, STACK_OF(X509) *certs)
 {
-    for (apr_uint32_t left = sl_reader_u32(r); left; left--) {
-        long length;
-        const unsigned char *at = take(r, &length);
-        X509 *cert = at ? d2i_X509(NULL, &at, length) : NULL;
+    apr_uint32_t count = sl_reader_u32(r);
+
+    for (apr_uint32_t left = count; left; left--) {
+        X509 *cert = take_cert(r, count <= FEW);
 
         if (!cert || sk_X509_push(certs, cert) <= 0) {
             X509_free(cert);

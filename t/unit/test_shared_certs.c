@@ -50,6 +50,28 @@ static void the_same_bytes_are_one_certificate(void **state)
     sl_shared_certs_forget();
 }
 
+static void cas_are_apart(void **state)
+{
+    material_bytes_t der = make(*state, "one");
+    X509 *cert, *first, *second;
+
+    sl_cert_quick_prepare(*state);
+    cert = ask(der);
+    first = sl_shared_ca((const unsigned char *)der.data, der.length);
+    second = sl_shared_ca((const unsigned char *)der.data, der.length);
+    assert_non_null(first);
+    assert_ptr_equal(first, second);
+    assert_ptr_not_equal(first, cert);
+    assert_int_equal(X509_cmp(first, cert), 0);
+    assert_null(sl_shared_ca((const unsigned char *)der.data, der.length - 1));
+    der = material_join(*state, der, material_text("x"));
+    assert_null(sl_shared_ca((const unsigned char *)der.data, der.length));
+    X509_free(cert);
+    X509_free(first);
+    X509_free(second);
+    sl_shared_certs_forget();
+}
+
 static void garbage_is_none(void **state)
 {
     material_bytes_t der = make(*state, "one");
@@ -154,6 +176,7 @@ static void threads_may_share_them(void **state)
 
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(the_same_bytes_are_one_certificate),
+    UNIT_TEST(cas_are_apart),
     UNIT_TEST(garbage_is_none),
     UNIT_TEST(only_so_many_are_kept),
     UNIT_TEST(what_is_forgotten_is_made_anew),

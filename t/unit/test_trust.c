@@ -2,10 +2,12 @@
 #include "unit.h"
 
 #include "crypto/cert_text.h"
-#include "identity/trust.h"
+#include "identity/shared_certs.h"
+#include "identity/trust_blob.h"
 #include "material.h"
 
 #include <apr_file_info.h>
+#include <openssl/crypto.h>
 #include <openssl/x509_vfy.h>
 #include <time.h>
 
@@ -388,6 +390,44 @@ static void hundreds_of_cas_are_read_in_a_moment(void **state)
     sl_trust_release(trust);
 }
 
+/* Decoded again, as for another host. */
+static sl_trust_t *again(const sl_trust_t *trust, const sl_trust_source_t *source)
+{
+    apr_size_t length;
+    unsigned char *bytes = sl_trust_encode(trust, &length);
+    sl_trust_t *same = sl_trust_decode(bytes, length, source);
+
+    OPENSSL_free(bytes);
+    assert_non_null(same);
+    assert_int_equal(sk_X509_num(same->cas), sk_X509_num(trust->cas));
+    return same;
+}
+
+/* Many are in one file for all hosts, and would drive out the others. */
+static void few_cas_are_shared_by_all_that_have_them(void **state)
+{
+    for (int count = 1; count <= 9; count += 8) {
+        material_pair_t *ca = material_ca(*state, "0", NULL), *client = material_client(*state, "ann", "P-256", ca);
+        material_bytes_t text = material_cert_pem(*state, ca->cert);
+        sl_trust_source_t source = {NULL};
+        sl_trust_t *trust, *one, *two;
+
+        for (int i = 1; i < count; i++)
+            text = material_join(*state, text,
+                                 material_cert_pem(*state, material_ca(*state, apr_itoa(*state, i), NULL)->cert));
+        source.ca_file = material_file(*state, material_dir(*state), "cas", text);
+        trust = must_make(*state, &source);
+        one = again(trust, &source);
+        two = again(trust, &source);
+        assert_int_equal(sk_X509_value(one->cas, 0) == sk_X509_value(two->cas, 0), count == 1);
+        sl_trust_release(one);
+        assert_int_equal(verify(two, client->cert, NULL), X509_V_OK);
+        sl_trust_release(two);
+        sl_trust_release(trust);
+    }
+    sl_shared_certs_forget();
+}
+
 static const struct CMUnitTest tests[] = {
     UNIT_TEST(without_a_ca_there_is_neither_store_nor_name),
     UNIT_TEST(a_ca_file_is_believed_and_named_in_its_order),
@@ -403,6 +443,7 @@ static const struct CMUnitTest tests[] = {
     UNIT_TEST(a_crl_directory_is_looked_up_by_hash),
     UNIT_TEST(crls_that_nobody_looks_at_and_what_has_expired_are_warned_of),
     UNIT_TEST(hundreds_of_cas_are_read_in_a_moment),
+    UNIT_TEST(few_cas_are_shared_by_all_that_have_them),
 };
 
 UNIT_MAIN(tests)

@@ -246,7 +246,7 @@ static void add_awaited(const look_t *in)
     sl_stapled_t *record = by_identity[in->id];
     unsigned char digest[SL_BOARD_KEY_SIZE];
 
-    if (!sl_settings_number(in->vhost->settings, SL_USE_STAPLING))
+    if (!wants_staples(in))
         return;
     if (!record) {
         SHA256((const unsigned char *)&in->id, sizeof(in->id), digest);

@@ -83,7 +83,7 @@ sub end_load {
 }
 sub cpu { my ($pid) = @_; my @stat = split ' ', slurp("/proc/$pid/stat") =~ s/^.*\)//sr; return ($stat[11] + $stat[12]) / POSIX::sysconf(&POSIX::_SC_CLK_TCK) }
 
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 my @load   = start_load(sub { 1 + int rand $hosts });
 my $before = cpu($keeper);
 $httpd->mark;

@@ -354,7 +354,7 @@ like($client{https}->curl('https://host.test/status')->{body}, qr/Certificate di
 
 # ---- the keeper ----
 
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 kill 'KILL', $keeper;
 gets('a.test', $a[3], 'without a keeper what is known serves on');
 put_one('f.test', $cert{'f.test'});
@@ -362,7 +362,7 @@ comes('f.test', $cert{'f.test'}, 'what comes while it is gone is found by the ne
 ok(wait_until(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 10 * slow()), 'there is another keeper');
 put_one('a.test', $a[4]);
 comes('a.test', $a[4], '... which follows changes');
-$keeper = $httpd->helper('keeper');
+$keeper = $httpd->awaited_helper('keeper');
 kill 'STOP', $keeper;
 my $begun = time;
 gets('never-asked.test', $cert{'own.test'}, 'a keeper that does not answer: the host\'s own certificate');
@@ -385,7 +385,7 @@ like($httpd->new_log, qr/\[ssl:warn\] .*SL0196: \S+:\d+: SecureLayerCertificateD
 gets('a.test', $a[4], '... names are served on');
 rename "$dir.away", $dir or die $!;
 ok($httpd->restart, 'a graceful restart');
-kill 'STOP', $httpd->helper('keeper');
+kill 'STOP', $httpd->awaited_helper('keeper');
 gets('a.test', $a[4], '... keeps the names, and nobody has to be asked for them');
 kill 'CONT', $httpd->helper('keeper');
 put_one('a.test', $a[0]);

@@ -71,7 +71,7 @@ my @rsa = ('-sigalgs', 'RSA-PSS+SHA256:RSA+SHA256');
 
 # Who gets what
 is(stapled('good.test'), '', 'the first handshake does not wait for an answer');
-is($httpd->helper('courier') ? 1 : 0, 1, 'the courier runs, though no host names a certificate');
+ok($httpd->awaited_helper('courier'), 'the courier runs, though no host names a certificate');
 comes('good.test', 'good', '... a later one has it');
 comes('good.test', 'good', '... with the other key type too', @rsa);
 is(stapled('good.test', 'https', '-tls1_2'), 'good', '... with TLS 1.2 as well');
@@ -115,7 +115,7 @@ comes('down1.test', 'good', 'once it is there again, so are its answers');
 comes('down2.test', 'good', '... all of them');
 
 # The courier
-my $pid = $httpd->helper('courier');
+my $pid = $httpd->awaited_helper('courier');
 kill 'KILL', $pid;
 ok(wait_until(sub { my $new = $httpd->helper('courier'); $new && $new != $pid }, 20 * slow()), 'killed, it is started again');
 is(stapled('good.test'), 'good', '... and what it had fetched is still stapled');

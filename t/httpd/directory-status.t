@@ -106,7 +106,7 @@ comes('a file that is removed leaves it', sub { ask('broken1'); names($_[0]{refu
 
 # ---- keepers come and go ----
 
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 kill 'KILL', $keeper;
 ok(wait_until(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 10 * slow()), 'another keeper');
 comes('... begins with an empty list', sub { $_[0]{refusals}{total} == 0 });

@@ -62,7 +62,7 @@ ok(wait_until(\&stapled, 20 * slow()), 'an answer is stapled');
 
 # ---- no descriptors ----
 
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 $httpd->mark;
 ok(limit($keeper, '--nofile=3:1024'), 'the keeper may open no more files');
 install($one[1]);
@@ -121,7 +121,7 @@ takes($one[3], 'files that vanish and come back a hundred times: the last ones a
 
 # ---- killed ----
 
-my %helper = map { $_ => $httpd->helper($_) } qw(keeper courier);
+my %helper = map { $_ => $httpd->awaited_helper($_) } qw(keeper courier);
 my $open   = $client{one}->tls('one.test');
 $httpd->mark;
 kill 'KILL', values %helper;
@@ -153,7 +153,7 @@ ok(stapled() || wait_until(\&stapled, 60 * slow()), '... nor is an answer lost')
 
 $httpd->mark;
 ok(limit($httpd->pid, '--nofile=3:1024'), 'the parent may open no more');
-kill 'KILL', $httpd->helper('keeper');
+kill 'KILL', $httpd->awaited_helper('keeper');
 ok($httpd->wait_for_log(qr/SL0133: the process sl-keeper could not be started/, 20), '... so it has no other keeper, and says so');
 ok(limit($httpd->pid, '--nofile=1024:1024'), 'the shortage ends');
 ok($httpd->wait_for_log(qr/SL0190: the process sl-keeper could be started at last/, 30), '... and it has one again');

@@ -40,7 +40,7 @@ for my $round (1 .. 40) {
         $children += $httpd->kill_child($children[rand @children]) if @children;
     }
     if ($round % 15 == 0) {
-        my $keeper = $httpd->helper('keeper');
+        my $keeper = $httpd->awaited_helper('keeper');
         $keepers += kill 'KILL', $keeper if $keeper;
     }
     wait_until(sub { $taken->() > $before }, 20 * slow()) or diag "round $round: not taken";

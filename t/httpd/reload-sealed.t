@@ -56,7 +56,7 @@ ok($httpd->wait_for_log(qr/SL0152: the certificate \S+one\.crt was changed, but 
 serves($pair[1], '... the one before serves on');
 install($pair[3], $phrase);
 takes($pair[3], 'the right phrase again');
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 kill 'KILL', $keeper;
 ok(wait_until(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 20 * slow()), 'the keeper is killed, and there is another');
 install($pair[4], $phrase);
@@ -70,7 +70,7 @@ is(scalar(() = slurp("$dir/asked") =~ /asked/g), 2, 'the program was asked at th
 SKIP: {
     skip 'needs root to look into memory', 4 if $>;
     skip 'a sanitizer keeps what was freed', 4 if $ENV{SL_SAN};
-    my $courier  = $httpd->helper('courier');
+    my $courier  = $httpd->awaited_helper('courier');
     my @children = $httpd->children;
     is_deeply(SL::Memory::find($courier, $phrase), [0, 0], 'the phrase is not in the memory of the courier');
     my @with = grep { my $found = SL::Memory::find($_, $phrase); $found->[0] + $found->[1] } @children;

@@ -60,7 +60,7 @@ install($quiet);
 comes($quiet, '', 'one without a responder: nothing is stapled');
 install($second);
 comes($second, serial($second), '... and one with it again');
-my ($courier) = $httpd->helper('courier');
+my ($courier) = $httpd->awaited_helper('courier');
 kill 'KILL', $courier;
 ok(wait_until(sub { my $new = $httpd->helper('courier'); $new && $new != $courier }, 20 * slow()), 'another courier');
 install($third);

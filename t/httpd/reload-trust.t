@@ -140,7 +140,7 @@ ok($httpd->wait_for_log(qr/SL0151: what client/), '... until it is repaired');
 
 # ---- the keeper ----
 
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 $httpd->mark;
 kill 'KILL', $keeper;
 becomes(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 'a keeper that was killed has a successor');

@@ -93,7 +93,7 @@ sub keeps {
 # ---- ways to replace ----
 
 is(served('plain'), first_pem(slurp($one[0]{cert})), 'what the start found is served');
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 my $open   = $client{plain}->tls('one.test');
 install($one[1], \&put_file);
 my $took = takes('plain', $one[1], 'replaced by rename');

@@ -152,7 +152,7 @@ for my $bad (['good', qr/does not cover names\.test\. Get a certificate for that
 $after = status();
 like((map { $_->{reason} } grep { $_->{name} =~ /^names/ } @{ $after->{left_out}{hosts} })[0], qr/has only 1024 bits/, 'the status page has the newest reason');
 is($after->{reload}{refused_total}, 0, '... and nobody who serves with an older certificate');
-my ($keeper) = $httpd->helper('keeper');
+my ($keeper) = $httpd->awaited_helper('keeper');
 kill 'KILL', $keeper;
 install('names', $pair{names});
 ok(wait_until(sub { my $new = $httpd->helper('keeper'); $new && $new != $keeper }, 20 * slow()), 'the keeper dies, and another one starts');

@@ -288,7 +288,7 @@ is(json()->{helpers}{keeper}{pid}, $httpd->helper('keeper'), '... and are known'
 same();
 
 # One that hangs
-my $courier = $httpd->helper('courier');
+my $courier = $httpd->awaited_helper('courier');
 kill 'STOP', $courier;
 ok(wait_until(sub { json()->{helpers}{courier}{state} eq 'silent' }, 60 * slow()), 'a courier that hangs is silent') or diag explain json()->{helpers};
 is(metrics()->{'securelayer_helper_up{helper="courier"}'}, 0, '... metrics call it down');

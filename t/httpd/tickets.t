@@ -72,7 +72,7 @@ $httpd = SL::Httpd->new(mpm => 'prefork', modules => ['headers'], config => conf
 page($httpd, map {"$_.test"} qw(one two short long changing mtls policy));
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 $client = SL::Client->new(port => $httpd->port('https'));
-my $keeper = $httpd->helper('keeper');
+my $keeper = $httpd->awaited_helper('keeper');
 ok($keeper, 'there is a keeper') or BAIL_OUT('no keeper');
 is($httpd->helper('courier'), undef, '... and no courier, which has nothing to do');
 is_deeply([listening($keeper)], [], '... and it listens nowhere');
@@ -139,7 +139,7 @@ is(ask('short', 'tls1_3', in => 'ring-tls1_3')->{resumed}, 0, '... alone');
 my $open = $client->tls('one.test');
 $open->send("GET / HTTP/1.1\r\nHost: one.test\r\n\r\n");
 like($open->response->{body}, qr/this is one/, 'a connection is open');
-$keeper = $httpd->helper('keeper');
+$keeper = $httpd->awaited_helper('keeper');
 $httpd->mark;
 kill 'KILL', $keeper;
 ok($httpd->wait_for_log(qr/SL0132: the process sl-keeper \($keeper\) ended/), 'a keeper that was killed is told about');
@@ -149,7 +149,7 @@ is_deeply([listening($next // $$)], [], '... which listens nowhere either');
 $open->send("GET / HTTP/1.1\r\nHost: one.test\r\nConnection: close\r\n\r\n");
 like($open->response->{body}, qr/this is one/, '... the connection goes on');
 is(ask('one', 'tls1_3', in => 'one-tls1_3')->{resumed}, 1, '... and tickets are good');
-$keeper = $httpd->helper('keeper');
+$keeper = $httpd->awaited_helper('keeper');
 $httpd->stop;
 ok(!kill(0, $keeper), 'a stop leaves no keeper');
 
@@ -173,7 +173,7 @@ like($httpd->error_log, qr/SL0131/, 'the log tells of it to who wants to know');
 
 SKIP: {
     skip 'one process', 2 if $httpd->{single};
-    $keeper = $httpd->helper('keeper');
+    $keeper = $httpd->awaited_helper('keeper');
     my @children = $httpd->children;
     ok($keeper, 'there is a keeper');
     kill 'KILL', $httpd->pid;

@@ -338,6 +338,12 @@ sub kill_child { my ($self, $pid) = @_; $self->{killed}{$pid} = 1; return kill '
 # Process id of the module's "keeper" or "courier"; undef if there is none.
 sub helper { my ($self, $name) = @_; return ($self->children("sl-$name"))[0] }
 
+# The same of one that is sure to come: httpd may serve before it has a name.
+sub awaited_helper {
+    my ($self, $name) = @_;
+    return wait_until(sub { $self->helper($name) }, 20 * slow());
+}
+
 sub is_running { my ($self) = @_; return $self->{pid} && kill 0, $self->{pid} }
 
 # A child that has no threads yet answers SIGTERM with exit() in the middle of whatever it does (httpd's MPMs have it so),

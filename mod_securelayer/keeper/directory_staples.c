@@ -64,8 +64,9 @@ static void put(sl_staple_shelf_t *shelf, sl_staple_t **staple, int place, const
     if (identity && rules && is_about(*staple, identity))
         return;
     give_up(staple);
-    if (identity && rules && (*staple = new_staple(rules, place, identity)) != NULL)
-        sl_staple_take(shelf, *staple, identity, scratch);
+    if (identity && rules && (*staple = new_staple(rules, place, identity)) != NULL &&
+        !sl_staple_take(shelf, *staple, identity, scratch))
+        give_up(staple);
 }
 
 static void look_at(work_t *work, sl_staple_shelf_t *shelf, int slot, sl_staple_t **staples, apr_pool_t *scratch)

@@ -433,10 +433,10 @@ static void set_url(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *s
 }
 
 /* Without an issuer or a responder there is nothing to ask until the next one comes. */
-void sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch)
+int sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch)
 {
     if (!sl_staple_subject_change(staple, identity))
-        return;
+        return 0;
     set_url(shelf, staple, scratch);
     staple->until = 0;
     staple->failures = 0;
@@ -445,4 +445,5 @@ void sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_iden
     if (staple->due != SL_NEVER)
         sl_staple_recall(shelf, staple, scratch);
     sl_staple_subject_leave(staple, shelf->identities);
+    return 1;
 }

@@ -43,8 +43,8 @@ typedef struct sl_staple_shelf_t {
 int sl_staple_fetch(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_pool_t *scratch);
 /* The same responder gave no answer at all about another certificate: this one's turn is at `due`. */
 void sl_staple_put_off(sl_staple_shelf_t *shelf, sl_staple_t *staple, apr_time_t due, apr_pool_t *scratch);
-/* It is about the certificate of `identity` from now on. */
-void sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch);
+/* It is about the certificate of `identity` from now on. 0: memory ended, and nothing has changed. */
+int sl_staple_take(sl_staple_shelf_t *shelf, sl_staple_t *staple, const sl_identity_t *identity, apr_pool_t *scratch);
 /* Removes files that nobody has written to for so long that they are those of certificates that are gone. */
 void sl_staple_sweep(const sl_staple_shelf_t *shelf, apr_pool_t *scratch);
 /* Publishes what was kept in a file and is still to be believed. In the parent too. */

@@ -45,6 +45,17 @@ void sl_staple_notice_clock(apr_array_header_t *staples, apr_time_t *seen, apr_t
 
 /* ---- certificates that were renewed ---- */
 
+/* What did not come off is tried again with the next look. */
+static void take(work_t *work, sl_staple_t *staple, const sl_identity_t *identity, apr_uint64_t version,
+                 apr_pool_t *scratch)
+{
+    apr_uint64_t before = staple->version;
+
+    staple->version = version; /* the certificate is made of that one from now on */
+    if (!sl_staple_take(&work->shelf, staple, identity, scratch))
+        staple->version = before;
+}
+
 static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch)
 {
     const sl_section_t *from = staple->identity >= 0 ? work->shelf.identities : NULL;
@@ -58,10 +69,8 @@ static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch
     bytes = sl_section_copy(from, staple->identity, &length, &version);
     identity = bytes ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
     OPENSSL_clear_free(bytes, length);
-    if (identity) {
-        staple->version = version;
-        sl_staple_take(&work->shelf, staple, identity, scratch);
-    }
+    if (identity)
+        take(work, staple, identity, version, scratch);
     sl_identity_release(identity);
 }
 

@@ -128,8 +128,8 @@ static int is_still(const question_t *question)
     return sl_contents_read(&contents, question->settings) && !memcmp(&contents, &question->contents, sizeof(contents));
 }
 
-static sl_profile_t *compile(sl_profile_set_t *set, const question_t *question, apr_pool_t *scratch,
-                             sl_problems_t *problems)
+/* What is in the files is no longer known if it changed meanwhile. */
+static sl_profile_t *compile(sl_profile_set_t *set, question_t *question, apr_pool_t *scratch, sl_problems_t *problems)
 {
     const char *text = question->has_contents ? contents_text(set, question, scratch) : NULL;
     sl_profile_t *profile = text ? apr_hash_get(set->by_contents, text, APR_HASH_KEY_STRING) : NULL;
@@ -141,12 +141,13 @@ static sl_profile_t *compile(sl_profile_set_t *set, const question_t *question, 
     profile = set->compile(question->settings, question->host, set->now, set->prepare, set->apart ? NULL : set->trusts,
                            scratch, problems);
     set->made += profile != NULL;
-    if (profile && text && is_still(question))
+    question->has_contents = text && profile && is_still(question);
+    if (question->has_contents)
         apr_hash_set(set->by_contents, apr_pstrdup(set->pool, text), APR_HASH_KEY_STRING, profile);
     return profile;
 }
 
-static sl_profile_t *find_or_make(sl_profile_set_t *set, const question_t *question, apr_pool_t *scratch,
+static sl_profile_t *find_or_make(sl_profile_set_t *set, question_t *question, apr_pool_t *scratch,
                                   sl_problems_t *problems)
 {
     const char *digest = sl_settings_digest(question->settings, set->weight, scratch);

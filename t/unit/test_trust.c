@@ -409,9 +409,10 @@ static void few_cas_are_shared_by_all_that_have_them(void **state)
     for (int count = 1; count <= 9; count += 8) {
         material_pair_t *ca = material_ca(*state, "0", NULL), *client = material_client(*state, "ann", "P-256", ca);
         material_bytes_t text = material_cert_pem(*state, ca->cert);
-        sl_trust_source_t source = {NULL};
+        sl_trust_source_t source;
         sl_trust_t *trust, *one, *two;
 
+        memset(&source, 0, sizeof(source));
         for (int i = 1; i < count; i++)
             text = material_join(*state, text,
                                  material_cert_pem(*state, material_ca(*state, apr_itoa(*state, i), NULL)->cert));

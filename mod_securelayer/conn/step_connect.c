@@ -39,17 +39,6 @@ static int is_named(const STACK_OF(X509_NAME) *names, X509 *cert)
     return 0;
 }
 
-static X509 *issuer_among(const STACK_OF(X509) *issuers, X509 *cert)
-{
-    for (int i = 0; i < sk_X509_num(issuers); i++) {
-        X509 *issuer = sk_X509_value(issuers, i);
-
-        if (issuer != cert && X509_check_issued(issuer, cert) == X509_V_OK)
-            return issuer;
-    }
-    return NULL;
-}
-
 /* Does one of the CAs that the backend names stand above the identity? */
 static int leads_to(const sl_identity_t *identity, const STACK_OF(X509_NAME) *names, const STACK_OF(X509) *issuers)
 {
@@ -62,8 +51,8 @@ static int leads_to(const sl_identity_t *identity, const STACK_OF(X509_NAME) *na
     for (int i = 0; cert && i < LONGEST_CHAIN; i++) {
         if (is_named(names, cert))
             return 1;
-        above = issuer_among(issuers, cert);
-        cert = above ? above : issuer_among(identity->chain, cert);
+        above = sl_cert_issuer_among(issuers, cert);
+        cert = above ? above : sl_cert_issuer_among(identity->chain, cert);
     }
     return 0;
 }
@@ -255,7 +244,7 @@ static X509 *issuer_of(const sl_conn_t *conn, X509 *cert)
 
     if (sk_X509_num(chain) > 1)
         return sk_X509_value(chain, 1);
-    return issuer_among(SSL_get_peer_cert_chain(conn->ssl), cert);
+    return sl_cert_issuer_among(SSL_get_peer_cert_chain(conn->ssl), cert);
 }
 
 static const char *read_staple(const sl_conn_t *conn, X509 *cert)

@@ -269,17 +269,6 @@ const char *sl_cert_text_key_algorithm(apr_pool_t *pool, X509 *cert)
     return algorithm_text(OBJ_obj2nid(algorithm));
 }
 
-const char *sl_cert_text_pem(apr_pool_t *pool, X509 *cert)
-{
-    BIO *bio = text_bio();
-
-    if (bio && !PEM_write_bio_X509(bio, cert)) {
-        BIO_free(bio);
-        return NULL;
-    }
-    return take_text(pool, bio);
-}
-
 const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_size_t length)
 {
     BIO *bio = text_bio();
@@ -289,6 +278,16 @@ const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_
         return NULL;
     }
     return take_text(pool, bio);
+}
+
+const char *sl_cert_text_pem(apr_pool_t *pool, X509 *cert)
+{
+    unsigned char *der = NULL;
+    int length = i2d_X509(cert, &der);
+    const char *text = length > 0 ? sl_cert_text_pem_of(pool, der, (apr_size_t)length) : NULL;
+
+    OPENSSL_free(der);
+    return text;
 }
 
 const char *sl_cert_text_base64(apr_pool_t *pool, X509 *cert)
@@ -436,4 +435,15 @@ int sl_cert_settle(X509 *cert)
             is_whole = 0;
     }
     return is_whole;
+}
+
+X509 *sl_cert_issuer_among(const STACK_OF(X509) *certs, X509 *cert)
+{
+    for (int i = 0; i < sk_X509_num(certs); i++) {
+        X509 *issuer = sk_X509_value(certs, i);
+
+        if (issuer != cert && X509_check_issued(issuer, cert) == X509_V_OK)
+            return issuer;
+    }
+    return NULL;
 }

@@ -35,7 +35,7 @@ const char *sl_cert_text_remain(apr_pool_t *pool, X509 *cert, apr_int64_t now);
 const char *sl_cert_text_signature_algorithm(apr_pool_t *pool, X509 *cert); /* OpenSSL long name or "UNKNOWN" */
 const char *sl_cert_text_key_algorithm(apr_pool_t *pool, X509 *cert);
 const char *sl_cert_text_pem(apr_pool_t *pool, X509 *cert);       /* with trailing newline */
-const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_size_t length); /* the same */
+const char *sl_cert_text_pem_of(apr_pool_t *pool, const unsigned char *der, apr_size_t length); /* of its DER */
 const char *sl_cert_text_base64(apr_pool_t *pool, X509 *cert);    /* DER in base64, one line */
 const char *sl_cert_text_sha256(apr_pool_t *pool, X509 *cert);    /* 64 lower-case hex digits, of the DER */
 /* RFC 4523 CertificateExactAssertion: { serialNumber 4711, issuer rdnSequence:"CN=ca" } */
@@ -52,6 +52,9 @@ apr_int64_t sl_cert_not_after(X509 *cert);
  * public key). Certificates that several threads share are settled before they do, so that no two are the first. False:
  * memory ended, and the certificate can never be used. */
 int sl_cert_settle(X509 *cert);
+/* The first of `certs` (NULL: none), but not itself, that may have issued `cert` by names, key identifiers and usages
+ * (X509_check_issued()); borrowed. NULL: none did. */
+X509 *sl_cert_issuer_among(const STACK_OF(X509) *certs, X509 *cert);
 
 /* Registers the object identifiers that OpenSSL lacks (id-on-dnsSRV 1.3.6.1.5.5.7.8.7) once per process. */
 void sl_cert_text_init(void);

@@ -324,9 +324,8 @@ static void review_issuer(sl_collect_t *in, const sl_source_t *source, const sl_
 {
     STACK_OF(X509) *cas = trust ? trust->cas : NULL;
     sl_identity_t *identity;
-    X509 *unused;
 
-    if (stored->is_complete || sl_stored_is_issued_among(stored, cas, &unused) || !is_first_time(in, in->lone, stored))
+    if (stored->is_complete || sl_stored_issuer_among(stored, cas) || !is_first_time(in, in->lone, stored))
         return;
     identity = sl_stored_get(stored, SL_BLOB_CERTIFICATES);
     if (identity)

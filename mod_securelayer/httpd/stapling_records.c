@@ -103,13 +103,10 @@ static apr_status_t free_cert(void *cert)
 /* From the chain, else among the CAs. NULL if it is nowhere, or the certificate signed itself. */
 static X509 *find_issuer(const look_t *in)
 {
-    X509 *issuer;
+    X509 *issuer = sl_cert_issuer_among(in->identity->chain, in->identity->leaf);
 
-    for (int i = 0; i < sk_X509_num(in->identity->chain); i++) {
-        issuer = sk_X509_value(in->identity->chain, i);
-        if (X509_check_issued(issuer, in->identity->leaf) == X509_V_OK)
-            return issuer;
-    }
+    if (issuer)
+        return issuer;
     issuer = issuer_in_store(in);
     if (issuer)
         apr_pool_cleanup_register(in->pool, issuer, free_cert, apr_pool_cleanup_null);
@@ -318,7 +315,9 @@ static int find_in_bytes(const look_t *in, const sl_stored_t *stored, bytes_t *b
 
     bytes->ca = NULL;
     if (!sl_reader_left(&bytes->issuer))
-        return sl_stored_is_issued_among(stored, trust ? trust->cas : NULL, &bytes->ca);
+        bytes->ca = sl_stored_issuer_among(stored, trust ? trust->cas : NULL);
+    if (!sl_reader_left(&bytes->issuer))
+        return bytes->ca != NULL;
     return sl_cert_der_read(&issuer, bytes->issuer.at, sl_reader_left(&bytes->issuer)) &&
            sl_cert_der_is_issued_by(&bytes->cert, &issuer);
 }

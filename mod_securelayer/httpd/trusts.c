@@ -82,38 +82,35 @@ static void reload(apr_pool_t *pool, record_t *record, sl_section_t *news)
  * one. */
 typedef struct known_t {
     apr_hash_t *digests; /* profile -> the digest of its trust */
-    apr_hash_t *records; /* profile and paths -> record_t * */
+    apr_hash_t *records; /* profile and source -> record_t * */
 } known_t;
 
-static const unsigned char *digest_of(apr_pool_t *pool, const known_t *known, const sl_profile_t *profile)
+static const unsigned char *digest_of(const known_t *known, const sl_vhost_t *vhost)
 {
-    unsigned char *digest = apr_hash_get(known->digests, &profile, sizeof(profile));
+    unsigned char *digest = apr_hash_get(known->digests, &vhost->profile, sizeof(vhost->profile));
 
     if (digest)
         return digest;
-    digest = apr_pcalloc(pool, sizeof(const sl_profile_t *) + SL_BOARD_KEY_SIZE);
-    memcpy(digest + SL_BOARD_KEY_SIZE, &profile, sizeof(profile));
-    digest_trust(profile->trust, digest);
-    apr_hash_set(known->digests, digest + SL_BOARD_KEY_SIZE, sizeof(profile), digest);
+    digest = apr_pcalloc(apr_hash_pool_get(known->digests), SL_BOARD_KEY_SIZE);
+    digest_trust(vhost->profile->trust, digest);
+    apr_hash_set(known->digests, &vhost->profile, sizeof(vhost->profile), digest);
     return digest;
 }
 
 static record_t *record_of(apr_pool_t *pool, apr_pool_t *scratch, const known_t *known, const sl_vhost_t *vhost)
 {
-    const char *paths[SL_TRUST_PATHS + 1], *key = apr_psprintf(scratch, "%pp", (void *)vhost->profile);
     sl_trust_source_t source;
     record_t *record;
+    const char *key;
 
     sl_profile_trust_source(&source, vhost->settings);
-    sl_trust_paths(&source, paths);
-    for (int i = 0; paths[i]; i++)
-        key = apr_pstrcat(scratch, key, "\n", paths[i], NULL);
+    key = apr_psprintf(scratch, "%pp\n%s", (void *)vhost->profile, sl_trust_source_text(&source, scratch));
     record = apr_hash_get(known->records, key, APR_HASH_KEY_STRING);
     if (record)
         return record;
     record = make_record(pool);
     record->what.source = source;
-    memcpy(record->what.digest, digest_of(pool, known, vhost->profile), sizeof(record->what.digest));
+    memcpy(record->what.digest, digest_of(known, vhost), sizeof(record->what.digest));
     apr_hash_set(known->records, apr_pstrdup(apr_hash_pool_get(known->records), key), APR_HASH_KEY_STRING, record);
     return record;
 }

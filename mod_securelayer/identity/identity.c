@@ -262,13 +262,12 @@ static void review_chain(const review_t *review)
              name_of(review, sk_X509_value(identity->chain, at), SL_DN_SUBJECT));
 }
 
-static int is_issued_among(STACK_OF(X509) *certs, X509 *leaf)
+static int is_issued_among(const STACK_OF(X509) *certs, X509 *leaf)
 {
-    for (int i = 0; i < sk_X509_num(certs); i++) {
-        if (issued(sk_X509_value(certs, i), leaf))
-            return 1;
-    }
-    return 0;
+    int yes = sl_cert_issuer_among(certs, leaf) != NULL;
+
+    ERR_clear_error();
+    return yes;
 }
 
 int sl_identity_is_complete(const sl_identity_t *identity)

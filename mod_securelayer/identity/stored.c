@@ -387,20 +387,21 @@ static int has_key_id(X509 *ca, const sl_reader_t *wanted)
            sl_reader_is(wanted, ASN1_STRING_get0_data(id), (apr_size_t)ASN1_STRING_length(id));
 }
 
-int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer)
+X509 *sl_stored_issuer_among(const sl_stored_t *stored, const STACK_OF(X509) *cas)
 {
     sl_cert_der_t cert;
     sl_reader_t leaf;
 
     if (!stored->bytes || !sl_blob_leaf(stored->bytes, stored->length, &leaf) ||
         !sl_cert_der_read(&cert, leaf.at, sl_reader_left(&leaf)))
-        return 0;
+        return NULL;
     for (int i = 0; i < sk_X509_num(cas); i++) {
-        *issuer = sk_X509_value(cas, i);
-        if (has_name(X509_get_subject_name(*issuer), &cert.issuer) && has_key_id(*issuer, &cert.issuer_key))
-            return 1;
+        X509 *ca = sk_X509_value(cas, i);
+
+        if (has_name(X509_get_subject_name(ca), &cert.issuer) && has_key_id(ca, &cert.issuer_key))
+            return ca;
     }
-    return 0;
+    return NULL;
 }
 
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next)

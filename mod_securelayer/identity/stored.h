@@ -44,9 +44,9 @@ void sl_stored_free(sl_stored_t *stored, sl_vault_t *vault);
 /* The identity itself, with a reference for the caller; NULL if memory ended. One with its key on a token always has
  * it. */
 sl_identity_t *sl_stored_get(const sl_stored_t *stored, sl_blob_want_t want);
-/* Does one of `cas` (NULL: there are none) have the name, and the key identifier, that the leaf says of its issuer?
- * That one is *issuer then, borrowed. 0 also for certificates that only OpenSSL reads. */
-int sl_stored_is_issued_among(const sl_stored_t *stored, STACK_OF(X509) *cas, X509 **issuer);
+/* The one of `cas` (NULL: there are none) with the name, and the key identifier, that the leaf says of its issuer;
+ * borrowed. NULL: none has them, or only OpenSSL reads the leaf. */
+X509 *sl_stored_issuer_among(const sl_stored_t *stored, const STACK_OF(X509) *cas);
 /* The DER of the leaf and of the first certificate behind it (empty: there is none), as long as it lives. 0 if there
  * are no bytes. */
 int sl_stored_certificates(const sl_stored_t *stored, sl_reader_t *leaf, sl_reader_t *next);

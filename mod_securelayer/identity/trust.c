@@ -57,6 +57,19 @@ void sl_trust_paths(const sl_trust_source_t *source, const char *paths[SL_TRUST_
     paths[count] = NULL;
 }
 
+static const char *or_none(const char *path)
+{
+    return path ? path : "";
+}
+
+const char *sl_trust_source_text(const sl_trust_source_t *source, apr_pool_t *pool)
+{
+    return apr_psprintf(pool, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%d %d", or_none(source->ca_file),
+                        or_none(source->ca_path), or_none(source->names_file), or_none(source->names_path),
+                        or_none(source->crl_file), or_none(source->crl_path), or_none(source->chain_file),
+                        or_none(source->responder_file), (int)source->crl_check, source->crl_missing_ok);
+}
+
 static const char *keep(const build_t *build, const char *text)
 {
     return apr_pstrdup(build->problems->pool, text);

@@ -21,9 +21,8 @@ typedef struct sl_trust_source_t {
     const char *responder_file; /* certificates of OCSP responders */
     sl_crl_check_t crl_check;
     int crl_missing_ok; /* no_crl_for_cert_ok */
-    apr_uint64_t
-        stamp; /* of its files before they were read (base/file_stamp, in the order of sl_trust_paths()); 0: not
-                           known */
+    apr_uint64_t stamp; /* base/file_stamp of its files, in the order of sl_trust_paths(), before they were read; 0:
+                           not known */
     sl_origin_t ca_file_origin, ca_path_origin, names_file_origin, names_path_origin, crl_file_origin, crl_path_origin,
         crl_check_origin, chain_file_origin, responder_file_origin;
 } sl_trust_source_t;
@@ -43,6 +42,8 @@ typedef struct sl_trust_t {
 #define SL_TRUST_PATHS 8
 /* Its files and directories, and a NULL behind them. */
 void sl_trust_paths(const sl_trust_source_t *source, const char *paths[SL_TRUST_PATHS + 1]);
+/* Equal for sources that make the same trust of the same files. */
+const char *sl_trust_source_text(const sl_trust_source_t *source, apr_pool_t *pool);
 
 /* Problems (all of them) go to `problems`: AH01895 unreadable CA file, AH02210 unreadable file of names, AH01896 no
  * name found, AH01899 CRL check without a CRL file or path, AH01901 unreadable CRL file; warnings: AH01902 CRLs

@@ -59,15 +59,6 @@ static void tell_news(question_t *q, const sl_identity_t *identity)
                     identity->origin, sl_cert_text_not_after(q->work->scratch, identity->leaf), more);
 }
 
-static int has_issuer(const sl_identity_t *identity)
-{
-    for (int i = 0; i < sk_X509_num(identity->chain); i++) {
-        if (X509_check_issued(sk_X509_value(identity->chain, i), identity->leaf) == X509_V_OK)
-            return 1;
-    }
-    return 0;
-}
-
 /* As of any host: clients refuse a certificate that says that it is always stapled when it is not. Who may have nothing
  * stapled hears nothing. NULL: all is well. */
 static const char *reason_not_to_staple(const question_t *q, const sl_identity_t *identity)
@@ -82,7 +73,7 @@ static const char *reason_not_to_staple(const question_t *q, const sl_identity_t
     if (must && !has_url)
         return "it is only good with a stapled OCSP answer (must-staple), but names no responder: ask its CA for "
                "another one";
-    if (wanted && has_url && !has_issuer(identity))
+    if (wanted && has_url && !sl_cert_issuer_among(identity->chain, identity->leaf))
         return "nothing is stapled, as the certificate of its issuer is not there: append it";
     return NULL;
 }

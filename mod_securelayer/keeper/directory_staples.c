@@ -5,7 +5,6 @@
 #include "keeper/directory_bundle.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,15 +30,6 @@ static void give_up(sl_staple_t **staple)
     *staple = NULL;
 }
 
-static int is_about(const sl_staple_t *staple, const sl_identity_t *identity)
-{
-    unsigned char key[SL_BOARD_KEY_SIZE];
-    unsigned length;
-
-    return staple && X509_digest(identity->leaf, EVP_sha256(), key, &length) == 1 &&
-           !memcmp(staple->key, key, sizeof(key));
-}
-
 static sl_staple_t *new_staple(const sl_staple_t *rules, int place, const sl_identity_t *identity)
 {
     sl_staple_t *staple = malloc(sizeof(*staple));
@@ -61,7 +51,7 @@ static sl_staple_t *new_staple(const sl_staple_t *rules, int place, const sl_ide
 static void put(sl_staple_shelf_t *shelf, sl_staple_t **staple, int place, const sl_staple_t *rules,
                 const sl_identity_t *identity, apr_pool_t *scratch)
 {
-    if (identity && rules && is_about(*staple, identity))
+    if (identity && rules && *staple && sl_staple_subject_is(*staple, identity))
         return;
     give_up(staple);
     if (identity && rules && (*staple = new_staple(rules, place, identity)) != NULL &&

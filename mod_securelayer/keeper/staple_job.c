@@ -2,14 +2,13 @@
  * job of what the configuration names, keeper/directory_staples that of certificate directories. */
 #include "keeper/staple_job.h"
 
-#include "identity/blob.h"
+#include "keeper/supply.h"
 #include "ocsp/fetch.h"
 
 #include <apr_strings.h>
 #include <apr_thread_cond.h>
 #include <apr_thread_mutex.h>
 #include <apr_thread_proc.h>
-#include <openssl/crypto.h>
 #include <signal.h>
 #include <string.h>
 
@@ -61,14 +60,10 @@ static void look_for_news(work_t *work, sl_staple_t *staple, apr_pool_t *scratch
     const sl_section_t *from = staple->identity >= 0 ? work->shelf.identities : NULL;
     apr_uint64_t version = from ? sl_section_version(from, staple->identity) : staple->version;
     sl_identity_t *identity;
-    unsigned char *bytes;
-    apr_size_t length;
 
     if (version == staple->version)
         return;
-    bytes = sl_section_copy(from, staple->identity, &length, &version);
-    identity = bytes ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
-    OPENSSL_clear_free(bytes, length);
+    identity = sl_supply_newer(from, staple->identity, SL_BLOB_CERTIFICATES, &version);
     if (identity)
         take(work, staple, identity, version, scratch);
     sl_identity_release(identity);

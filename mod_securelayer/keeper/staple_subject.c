@@ -2,9 +2,9 @@
  * memory than all the rest of their hosts, and time at each start. */
 #include "keeper/staple_subject.h"
 
-#include "identity/blob.h"
+#include "crypto/cert_text.h"
+#include "keeper/supply.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <string.h>
@@ -12,13 +12,9 @@
 /* In the chain. With a reference; NULL if it is not there. */
 static X509 *issuer_in(const sl_identity_t *identity, X509 *leaf)
 {
-    for (int i = 0; identity && i < sk_X509_num(identity->chain); i++) {
-        X509 *issuer = sk_X509_value(identity->chain, i);
+    X509 *issuer = identity ? sl_cert_issuer_among(identity->chain, leaf) : NULL;
 
-        if (X509_check_issued(issuer, leaf) == X509_V_OK && X509_up_ref(issuer) == 1)
-            return issuer;
-    }
-    return NULL;
+    return issuer && X509_up_ref(issuer) == 1 ? issuer : NULL;
 }
 
 static sl_identity_t *at_start(const sl_staple_t *staple)
@@ -28,19 +24,11 @@ static sl_identity_t *at_start(const sl_staple_t *staple)
 
 static sl_identity_t *newest(const sl_staple_t *staple, const sl_section_t *identities)
 {
-    sl_identity_t *identity;
-    unsigned char *bytes;
-    apr_size_t length;
-
-    if (!staple->version)
-        return at_start(staple);
-    bytes = sl_section_copy(identities, staple->identity, &length, NULL);
-    identity = bytes ? sl_blob_decode(bytes, length, SL_BLOB_CERTIFICATES) : NULL;
-    OPENSSL_clear_free(bytes, length);
-    return identity;
+    return staple->version ? sl_supply_newer(identities, staple->identity, SL_BLOB_CERTIFICATES, NULL)
+                           : at_start(staple);
 }
 
-static int is_about(const sl_staple_t *staple, const sl_identity_t *identity)
+int sl_staple_subject_is(const sl_staple_t *staple, const sl_identity_t *identity)
 {
     unsigned char key[SL_BOARD_KEY_SIZE];
     unsigned length;
@@ -52,7 +40,7 @@ int sl_staple_subject_make(sl_staple_t *staple, const sl_section_t *identities)
 {
     sl_identity_t *identity = staple->cert && staple->issuer ? NULL : newest(staple, identities);
 
-    if (identity && is_about(staple, identity)) {
+    if (identity && sl_staple_subject_is(staple, identity)) {
         if (!staple->cert && X509_up_ref(identity->leaf) == 1)
             staple->cert = identity->leaf;
         if (!staple->issuer)

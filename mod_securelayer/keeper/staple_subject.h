@@ -41,8 +41,10 @@ typedef struct sl_staple_t {
 /* Makes `cert` and `issuer` unless they are there. 0: memory ended, or there is no issuer, or there is a newer version
  * than the staple knows of. */
 int sl_staple_subject_make(sl_staple_t *staple, const sl_section_t *identities);
-/* They are not needed for now. What could not be made again stays. */
+/* Frees what sl_staple_subject_make() can make again: for the time until the next question. */
 void sl_staple_subject_leave(sl_staple_t *staple, const sl_section_t *identities);
+/* Is it about the leaf of `identity`? */
+int sl_staple_subject_is(const sl_staple_t *staple, const sl_identity_t *identity);
 /* The staple is about the leaf of `identity` from now on; its issuer may be missing. 0: memory ended, and nothing has
  * changed. */
 int sl_staple_subject_change(sl_staple_t *staple, const sl_identity_t *identity);

@@ -101,10 +101,10 @@ void sl_supply_settle(sl_supply_t *supply, const sl_section_t *news)
 
 /* ---- from bytes ---- */
 
-static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
+sl_identity_t *sl_supply_newer(const sl_section_t *news, int id, sl_blob_want_t want, apr_uint64_t *version)
 {
     apr_size_t length;
-    unsigned char *bytes = sl_section_copy(supply->news, id, &length, version);
+    unsigned char *bytes = sl_section_copy(news, id, &length, version);
     sl_identity_t *identity = bytes ? sl_blob_decode(bytes, length, want) : NULL;
 
     OPENSSL_clear_free(bytes, length);
@@ -115,7 +115,7 @@ static sl_identity_t *from_board(const sl_supply_t *supply, int id, apr_uint64_t
 static sl_identity_t *make(const sl_supply_t *supply, int id, apr_uint64_t *version, sl_blob_want_t want)
 {
     const sl_stored_t *start = sl_supply_start_of(supply, id);
-    sl_identity_t *identity = *version ? from_board(supply, id, version, want) : NULL;
+    sl_identity_t *identity = *version ? sl_supply_newer(supply->news, id, want, version) : NULL;
 
     if (identity || !start)
         return identity;

@@ -12,6 +12,10 @@
 
 typedef struct sl_supply_t sl_supply_t;
 
+/* What the board's `news` have for that number, with a reference for the caller; *version (may be NULL) is that of it.
+ * NULL: nothing, or memory ended. Any process and thread. */
+sl_identity_t *sl_supply_newer(const sl_section_t *news, int id, sl_blob_want_t want, apr_uint64_t *version);
+
 /* ---- in the parent ---- */
 
 /* Lives in the configuration's pool. */

@@ -250,24 +250,10 @@ void sl_profile_client_trust_source(sl_trust_source_t *source, const sl_settings
     fill_trust_source(source, settings, &client_rows);
 }
 
-static const char *or_none(const char *path)
-{
-    return path ? path : "";
-}
-
-/* Text that is equal for sources that make the same trust. */
-static const char *source_text(const sl_trust_source_t *source, apr_pool_t *pool)
-{
-    return apr_psprintf(pool, "%s\n%s\n%s\n%s\n%s\n%s\n%s\n%s\n%d %d", or_none(source->ca_file),
-                        or_none(source->ca_path), or_none(source->names_file), or_none(source->names_path),
-                        or_none(source->crl_file), or_none(source->crl_path), or_none(source->chain_file),
-                        or_none(source->responder_file), (int)source->crl_check, source->crl_missing_ok);
-}
-
 /* NULL if it can't be built, which is told each time. */
 static sl_trust_t *get_trust(const sl_compile_t *in, const sl_trust_source_t *source, apr_int64_t now)
 {
-    const char *text = source_text(source, in->scratch);
+    const char *text = sl_trust_source_text(source, in->scratch);
     sl_trust_t *trust = in->trusts ? apr_hash_get(in->trusts, text, APR_HASH_KEY_STRING) : NULL;
 
     if (!trust && sl_trust_new(&trust, source, now, in->scratch, in->problems) != APR_SUCCESS)

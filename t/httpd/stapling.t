@@ -104,13 +104,7 @@ $httpd->start_ok;
 is(stapled('good.test'), '', 'a file that was changed is not believed');
 
 # The courier
-sub courier {
-    for my $pid (map {m{/(\d+)/}} glob '/proc/[0-9]*/comm') {
-        next unless slurp("/proc/$pid/comm") eq "sl-courier\n";
-        return $pid if slurp("/proc/$pid/status") =~ /^PPid:\s*(\d+)/m && $1 == $httpd->pid;
-    }
-    return 0;
-}
+sub courier { return $httpd->helper('courier') // 0 }
 $responder->go_on;
 comes('good.test', 'good', 'once the responder is there again, so is its answer');
 my $pid = courier();

@@ -551,6 +551,19 @@ material_bytes_t material_pem(apr_pool_t *pool, const char *label, material_byte
     return take(pool, bio);
 }
 
+sl_identity_t *material_identity(const material_pair_t *pair, const material_pair_t *issuer, const char *origin)
+{
+    STACK_OF(X509) *chain = sk_X509_new_null();
+    sl_identity_t *identity;
+
+    MUST(chain && X509_up_ref(pair->cert) && EVP_PKEY_up_ref(pair->key));
+    if (issuer)
+        MUST(X509_up_ref(issuer->cert) && sk_X509_push(chain, issuer->cert) > 0);
+    identity = sl_identity_new(pair->cert, chain, pair->key, origin);
+    MUST(identity);
+    return identity;
+}
+
 STACK_OF(X509) *material_stack(apr_pool_t *pool, X509 *first, ...)
 {
     STACK_OF(X509) *stack = sk_X509_new_null();

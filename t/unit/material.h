@@ -6,6 +6,8 @@
 #ifndef SL_T_MATERIAL_H
 #define SL_T_MATERIAL_H
 
+#include "identity/identity.h"
+
 #include <apr_pools.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -86,6 +88,8 @@ material_bytes_t material_ocsp_good(apr_pool_t *pool, X509 *cert, const material
 /* Any DER under any PEM label. */
 material_bytes_t material_pem(apr_pool_t *pool, const char *label, material_bytes_t der);
 
+/* An identity of the pair, with `issuer` as its chain (NULL: it has none), for the caller to release. */
+sl_identity_t *material_identity(const material_pair_t *pair, const material_pair_t *issuer, const char *origin);
 /* A stack of `certs` (borrowed, NULL at the end); the stack itself dies with the pool. */
 STACK_OF(X509) *material_stack(apr_pool_t *pool, X509 *first, ...) __attribute__((sentinel));
 

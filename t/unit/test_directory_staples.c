@@ -106,15 +106,8 @@ static int put(setup_t *t, int directory, const char *entry, const material_pair
     apr_size_t length;
     int slot;
 
-    for (int i = 0; i < 2 && pairs[i]; i++) {
-        STACK_OF(X509) *chain = sk_X509_new_null();
-
-        X509_up_ref(pairs[i]->cert);
-        X509_up_ref(t->ca->cert);
-        EVP_PKEY_up_ref(pairs[i]->key);
-        assert_true(sk_X509_push(chain, t->ca->cert) > 0);
-        bundle.of[bundle.count++] = sl_identity_new(pairs[i]->cert, chain, pairs[i]->key, entry);
-    }
+    for (int i = 0; i < 2 && pairs[i]; i++)
+        bundle.of[bundle.count++] = material_identity(pairs[i], t->ca, entry);
     bytes = sl_directory_bundle_encode(&bundle, &length, NULL);
     sl_directory_bundle_clear(&bundle);
     sl_directory_board_key(t->board, directory, entry, &key);

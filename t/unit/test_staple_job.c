@@ -147,16 +147,11 @@ static int answered(const kept_t *kept)
 static sl_job_t *make_many(apr_pool_t *pool, kept_t *kept)
 {
     const material_pair_t *ca = material_ca(pool, "CA", NULL), *pair = material_server(pool, "a.test", "P-256", ca);
-    STACK_OF(X509) *chain = sk_X509_new_null();
     apr_array_header_t *staples = apr_array_make(pool, MANY, sizeof(sl_staple_t *));
     sl_staple_shelf_t shelf;
     sl_identity_t *identity;
 
-    X509_up_ref(ca->cert);
-    sk_X509_push(chain, ca->cert);
-    X509_up_ref(pair->cert);
-    EVP_PKEY_up_ref(pair->key);
-    identity = sl_identity_new(pair->cert, chain, pair->key, "a.test");
+    identity = material_identity(pair, ca, "a.test");
     kept->vault = sl_vault_new();
     kept->stored = sl_stored_new(identity, 0, kept->vault, NULL);
     sl_identity_release(identity);

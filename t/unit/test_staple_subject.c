@@ -17,18 +17,9 @@ typedef struct setup_t {
     sl_staple_t staple;       /* about the first */
 } setup_t;
 
-/* `issuer` is its chain; NULL: it has none. */
 static sl_identity_t *identity_of(const material_pair_t *pair, const material_pair_t *issuer)
 {
-    STACK_OF(X509) *chain = sk_X509_new_null();
-
-    if (issuer) {
-        X509_up_ref(issuer->cert);
-        sk_X509_push(chain, issuer->cert);
-    }
-    X509_up_ref(pair->cert);
-    EVP_PKEY_up_ref(pair->key);
-    return sl_identity_new(pair->cert, chain, pair->key, "a.test");
+    return material_identity(pair, issuer, "a.test");
 }
 
 static apr_status_t give_up(void *baton)

@@ -17,14 +17,8 @@
 static sl_identity_t *make_identity(apr_pool_t *pool, const char *host, const char *type)
 {
     const material_pair_t *ca = material_ca(pool, "CA", NULL);
-    const material_pair_t *pair = material_server(pool, host, type, ca);
-    STACK_OF(X509) *chain = sk_X509_new_null();
 
-    X509_up_ref(ca->cert);
-    sk_X509_push(chain, ca->cert);
-    X509_up_ref(pair->cert);
-    EVP_PKEY_up_ref(pair->key);
-    return sl_identity_new(pair->cert, chain, pair->key, host);
+    return material_identity(material_server(pool, host, type, ca), ca, host);
 }
 
 static void bytes_come_back(void **state)

@@ -55,7 +55,7 @@ for my $type (qw(ecdsa rsa ed25519)) {
 }
 ok($httpd->wait_for_log(qr/SL0150: the certificate \S+\/$_-changed\.crt/), "$_: another one is on the board") || diag $httpd->new_log for qw(ecdsa rsa ed25519);
 
-my ($child) = $httpd->children;
+my $child = $httpd->serving_child;
 my %process = (child => $child, parent => $httpd->pid, keeper => $httpd->awaited_helper('keeper'));
 for my $type (qw(ecdsa rsa ed25519)) {
     cmp_ok(count($child, "$type-used")->[0], '>', 0, "$type: the key that the child used would be found in its dump: the search finds keys") if $type ne 'rsa';

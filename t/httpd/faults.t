@@ -93,7 +93,7 @@ is($httpd->helper('keeper'), $keeper, '... all by the same keeper');
 
 # ---- no descriptors in a child ----
 
-my ($child) = $httpd->children;
+my $child = $httpd->serving_child;
 my ($most)  = sort { $b <=> $a } map { s{.*/}{}r } glob "/proc/$child/fd/*";
 my ($hard)  = slurp("/proc/$child/limits") =~ /^Max open files\s+\d+\s+(\d+)/m;
 ok(limit($child, '--nofile=' . ($most + 3) . ":$hard"), 'a child may open hardly any');

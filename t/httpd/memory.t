@@ -23,7 +23,7 @@ $httpd->file('docs/one.test/small', 'small');
 $httpd->file('docs/one.test/big',   pattern(200000));
 $httpd->start_ok or BAIL_OUT('httpd does not start');
 my $client  = SL::Client->new(port => $httpd->port('https'));
-my ($child) = $httpd->children;
+my $child = $httpd->serving_child;
 
 sub memory { return slurp("/proc/$child/status") =~ /^RssAnon:\s+(\d+) kB/m ? $1 : 0 }    # kilobytes
 

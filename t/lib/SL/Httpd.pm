@@ -332,6 +332,13 @@ sub children {
     return sort { $a <=> $b } @children;
 }
 
+# One of a threaded MPM that has its threads, and so its name: httpd may answer before there is any. Waits for it.
+sub serving_child {
+    my ($self) = @_;
+    my $serves = sub { return slurp("/proc/$_[0]/status") =~ /^Threads:\s*(?!1$)\d+$/m };
+    return wait_until(sub { return (grep { $serves->($_) } $self->children)[0] }, 20 * slow());
+}
+
 # Kills a child, which is no crash then.
 sub kill_child { my ($self, $pid) = @_; $self->{killed}{$pid} = 1; return kill 'KILL', $pid }
 
